@@ -1,0 +1,60 @@
+# The one entry: `make help` lists the targets. Each does its own set-up in .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+DEMO_ARGS  ?=
+TEST_ARGS  ?=
+BENCH_ARGS ?=
+
+.PHONY: help demo dev test lint format bench lock clean
+help:            ## this list
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 18
+
+demo: $(VENV)/.demo    ## start everything on this machine and watch events become answers
+	@$(BIN)/precompute demo $(DEMO_ARGS)
+
+dev: $(VENV)/.demo     ## the whole system, until Ctrl-C
+	@$(BIN)/precompute dev
+
+test: $(VENV)/.dev     ## unit, integration, e2e and chaos tests on a real broker and cache
+	@$(BIN)/python -m pytest $(TEST_ARGS)
+
+lint: $(VENV)/.dev     ## style, types, architecture rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev   ## rewrite the files in the project's style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev    ## the benchmarks, side by side, JSON and a table
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "precompute needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+# A demo needs less than the tests; either leaves what the other installed in place.
+$(VENV)/.demo: requirements/demo.txt pyproject.toml | $(BIN)/python
+	@echo "installing what the demo needs into $(VENV) (once)"
+	@$(PIP) install --quiet --require-hashes -r requirements/demo.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
+	@echo "installing what tests and linters need into $(VENV) (once)"
+	@$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.demo
+
+UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml
+lock:            ## compile the pinned, hashed requirement files (needs uv)
+	$(UV_COMPILE) --all-extras --group dev -o requirements/dev.txt
+	$(UV_COMPILE) --extra video --extra captions --extra forest --extra local --group build -c requirements/dev.txt -o requirements/demo.txt
+	$(UV_COMPILE) --extra video --extra captions --extra forest --group build -c requirements/dev.txt -o requirements/runtime.txt
+
+clean:           ## remove what make made here
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist *.egg-info
