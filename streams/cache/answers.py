@@ -1,0 +1,165 @@
+"""The life of answers in Redis: claimed before they are computed, written once, read, invalidated."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import redis.asyncio as aioredis
+
+from streams.cache import scripts
+from streams.cache.codec import digits, encode_stored
+from streams.cache.names import RedisNames
+from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
+from streams.contracts.jobs import Job, Why
+from streams.contracts.results import StoredResult
+
+#: A crash count that nobody touches for a day is of a job that went elsewhere.
+STARTS_TTL_S = 86_400
+
+#: These ask for a new computation although the answer there is still fresh.
+_RECOMPUTE = frozenset({Why.REFRESH, Why.CHANGED})
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """The right to compute one answer. `token` is unique to this claim."""
+
+    job: Job
+    token: str
+
+    @property
+    def version(self) -> str:
+        return digits(self.job.input_version)
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """What a claim got: "run", "fresh" or "busy"; `starts` counts runs of this job that never ended."""
+
+    verdict: str
+    starts: int
+
+
+class Finish(msgspec.Struct, frozen=True):
+    """The end of a claim. `stored` None releases it without an answer; `ttl_ms` is the physical TTL."""
+
+    claim: Claim
+    started_at: int
+    stored: StoredResult | None
+    ttl_ms: int
+    message: str
+
+
+class _Script:
+    """EVALSHA with a fallback to EVAL after a restart of Redis lost the script."""
+
+    def __init__(self, redis: aioredis.Redis, text: str) -> None:
+        self._redis = redis
+        self._text = text
+        self._sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    async def __call__(self, keys: Sequence[str], args: Sequence[str | bytes | int]) -> list[Any]:
+        try:
+            found: Any = await self._redis.evalsha(self._sha, len(keys), *keys, *args)
+        except aioredis.RedisError as exc:
+            if "NOSCRIPT" not in str(exc) and type(exc).__name__ != "NoScriptError":
+                raise
+            found = await self._redis.eval(self._text, len(keys), *keys, *args)
+        return found  # type: ignore[no-any-return]
+
+
+class Floors:
+    """The times below which wide invalidations put a task's answers, at most `max_age_s` old."""
+
+    def __init__(
+        self, redis: aioredis.Redis, names: RedisNames, clock: Clock, max_age_s: float = 0.25
+    ) -> None:
+        self._redis = redis
+        self._name = names.floors
+        self._clock = clock
+        self._max_age = max_age_s
+        self._read_at = float("-inf")
+        self._floors: dict[bytes, bytes] = {}
+
+    async def refresh(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._read_at >= self._max_age:
+            self._floors = await self._redis.hgetall(self._name)
+            self._read_at = now
+
+    def of(self, task: str) -> int:
+        return max(int(self._floors.get(b"*", 0)), int(self._floors.get(task.encode(), 0)))
+
+
+class AnswerStore:
+    """Claims and writes answers, many at a time. Raises redis-py's errors; callers batch and retry.
+
+    Every call may be sent twice: a claim by its own token is granted again, a write that is there is written.
+    """
+
+    def __init__(
+        self, redis: aioredis.Redis, names: RedisNames, lease_s: float, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._floors = Floors(redis, names, clock)
+        self._names = names
+        self._lease_ms = int(lease_s * 1000)
+        self._claim = _Script(redis, scripts.CLAIM)
+        self._finish = _Script(redis, scripts.FINISH)
+        self._renew = _Script(redis, scripts.RENEW)
+
+    async def claim(self, claims: Sequence[Claim]) -> list[Grant]:
+        await self._floors.refresh()
+        now_ms = millis(self._clock.now())
+        keys: list[str] = []
+        args: list[str | int] = [digits(now_ms), self._lease_ms, STARTS_TTL_S]
+        for claim in claims:
+            job = claim.job
+            keys += self._keys(job.key)
+            not_before = max(self._floors.of(job.task) + 1, job.created_at if job.why in _RECOMPUTE else 0)
+            args += (claim.token, claim.version, digits(not_before), job.id)
+        flat = await self._claim(keys, args)
+        return [Grant(flat[i].decode(), int(flat[i + 1])) for i in range(0, len(flat), 2)]
+
+    async def finish(self, finishes: Sequence[Finish]) -> list[str]:
+        """The verdict of each: "written", "released", "lost", "older" or "invalidated"."""
+        keys: list[str] = []
+        args: list[str | bytes | int] = []
+        for end in finishes:
+            job = end.claim.job
+            keys += self._keys(job.key)
+            answer = encode_stored(end.stored) if end.stored is not None else b""
+            ttl = end.ttl_ms if end.stored is not None else 0
+            channel = self._names.done_channel(job.key)
+            started = digits(end.started_at)
+            args += (end.claim.token, end.claim.version, started, ttl, answer, channel, end.message)
+        verdicts = [verdict.decode() for verdict in await self._finish(keys, args)]
+        await self._index(finishes, verdicts)
+        return verdicts
+
+    async def renew(self, claims: Sequence[Claim]) -> list[bool]:
+        """Whether each lease is still ours, renewed if so."""
+        keys = [self._names.lease(claim.job.key) for claim in claims]
+        args: list[str | int] = [self._lease_ms]
+        for claim in claims:
+            args += (claim.token, claim.version)
+        return [bool(held) for held in await self._renew(keys, args)]
+
+    def _keys(self, key: str) -> tuple[str, str, str, str]:
+        names = self._names
+        return (names.result(key), names.lease(key), names.starts(key), names.invalidated(key))
+
+    async def _index(self, finishes: Sequence[Finish], verdicts: Sequence[str]) -> None:
+        """Notes which keys a task has answers for: invalidation by pattern and refresh look there."""
+        by_task: dict[str, dict[str, float]] = {}
+        for end, verdict in zip(finishes, verdicts, strict=True):
+            if verdict == "written" and end.stored is not None:
+                vanishes = float(end.stored.computed_at + end.ttl_ms)
+                by_task.setdefault(end.stored.task, {})[end.stored.key] = vanishes
+        if by_task:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for task, members in by_task.items():
+                    pipe.zadd(self._names.index(task), members)
+                await pipe.execute()

@@ -1,0 +1,247 @@
+"""The job ledger: status and timeline of each job, best effort, written in batches.
+
+A job's transitions within one flush become one write. When more than `MOST_PENDING` jobs wait, the oldest are
+dropped and counted: the ledger informs people, the truth is in Kafka.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import redis.asyncio as aioredis
+
+from streams.cache.connection import AWAY
+from streams.cache.names import RedisNames
+from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
+from streams.contracts.errors import UnavailableError
+from streams.contracts.jobs import Job
+from streams.contracts.states import Status
+from streams.contracts.tasks import TaskCatalogue
+from streams.ops.metrics import LEDGER_DROPPED, REDIS_ERRORS
+from streams.ops.service import BackgroundService
+
+FLUSH_EVERY_S = 0.1
+MOST_A_FLUSH = 500
+MOST_PENDING = 20_000
+#: Ended jobs listed per task and status; older ones are still found by their id until they expire.
+LISTED = 2000
+
+#: KEYS: a job: its hash, then the sorted set of its new status. ARGV: ttl_s, listed, then a job: id, status,
+#: at, facts (JSON, "" where they are there), timeline lines, prefix of the status sets, task.
+_RECORD = """
+local a = 3
+for k = 1, #KEYS, 2 do
+  local id, status, at, facts, lines, prefix, task =
+    ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6]
+  a = a + 7
+  local old = redis.call('HMGET', KEYS[k], 'status', 'timeline')
+  local ended = old[1] and old[1] ~= 'queued' and old[1] ~= 'processing'
+  if not (ended and status == 'queued') then
+    redis.call('HSET', KEYS[k], 'status', status, 'at', at, 'facts', facts, 'timeline', (old[2] or '') .. lines)
+    redis.call('EXPIRE', KEYS[k], ARGV[1])
+    if old[1] and old[1] ~= status then redis.call('ZREM', prefix .. old[1] .. ':' .. task, id) end
+    redis.call('ZADD', KEYS[k + 1], at, id)
+    if status ~= 'queued' and status ~= 'processing' then
+      redis.call('ZREMRANGEBYRANK', KEYS[k + 1], 0, -1 - ARGV[2])
+    end
+  end
+end
+"""
+
+
+class JobFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job is, without its payload. Times are milliseconds since the epoch."""
+
+    id: str
+    task: str
+    key: str
+    user_id: str
+    priority: int
+    why: str
+    group: str
+    created_at: int
+    probability: float | None = None
+
+
+class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    status: Status
+    at: int
+    attempt: int = 0
+    reason: str = ""
+    error: str = ""
+    worker: str = ""
+
+
+class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as the API shows it."""
+
+    facts: JobFacts
+    status: Status
+    at: int
+    timeline: tuple[TimelineEntry, ...]
+
+
+class _Pending:
+    __slots__ = ("entries", "job")
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.entries: list[TimelineEntry] = []
+
+
+class JobLedger(BackgroundService):
+    def __init__(
+        self, redis: aioredis.Redis, names: RedisNames, *, ttl_s: float, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        super().__init__()
+        self._redis = redis
+        self._names = names
+        self._ttl_s = int(ttl_s)
+        self._clock = clock
+        self._pending: dict[str, _Pending] = {}
+
+    def record(
+        self,
+        job: Job,
+        status: Status,
+        *,
+        attempt: int = 0,
+        reason: str = "",
+        error: str = "",
+        worker: str = "",
+    ) -> None:
+        pending = self._pending.get(job.id)
+        if pending is None:
+            if len(self._pending) >= MOST_PENDING:
+                self._pending.pop(next(iter(self._pending)))
+                LEDGER_DROPPED.inc()
+            pending = self._pending[job.id] = _Pending(job)
+        pending.entries.append(
+            TimelineEntry(
+                status=status,
+                at=millis(self._clock.now()),
+                attempt=attempt,
+                reason=reason,
+                error=error[:500],
+                worker=worker,
+            )
+        )
+
+    async def on_start(self) -> None:
+        self.spawn(self._flush_forever(), "job-ledger")
+
+    async def on_stop(self) -> None:
+        await self.flush()
+
+    async def _flush_forever(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_EVERY_S)
+            await self.flush()
+
+    async def flush(self) -> None:
+        while self._pending:
+            batch = [self._pending[i] for i in list(self._pending)[:MOST_A_FLUSH]]
+            for pending in batch:
+                del self._pending[pending.job.id]
+            try:
+                await self._write(batch)
+            except AWAY:
+                # Lines already replaced by newer ones stay away: best effort, and the newest status wins.
+                REDIS_ERRORS.labels("ledger").inc()
+                for pending in batch:
+                    self._restore(pending)
+                return
+
+    def _restore(self, pending: _Pending) -> None:
+        newer = self._pending.get(pending.job.id)
+        if newer is not None:
+            newer.entries[:0] = pending.entries
+        elif len(self._pending) < MOST_PENDING:
+            self._pending[pending.job.id] = pending
+        else:
+            LEDGER_DROPPED.inc()
+
+    async def _write(self, batch: list[_Pending]) -> None:
+        keys: list[str] = []
+        args: list[Any] = [self._ttl_s, LISTED]
+        for pending in batch:
+            job, last = pending.job, pending.entries[-1]
+            keys += (self._names.job(job.id), self._names.jobs_in(last.status, job.task))
+            lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in pending.entries)
+            facts = msgspec.json.encode(_facts(job))
+            args += (job.id, last.status.value, last.at, facts, lines, self._names.jobs_prefix, job.task)
+        await self._redis.eval(_RECORD, len(keys), *keys, *args)
+
+
+def _facts(job: Job) -> JobFacts:
+    return JobFacts(
+        id=job.id,
+        task=job.task,
+        key=job.key,
+        user_id=job.user_id,
+        priority=job.priority,
+        why=job.why.value,
+        group=job.group.value,
+        created_at=job.created_at,
+        probability=job.probability,
+    )
+
+
+class LedgerReader:
+    """Reads the ledger; raises `UnavailableError` where Redis does not answer."""
+
+    def __init__(self, redis: aioredis.Redis, names: RedisNames, tasks: TaskCatalogue) -> None:
+        self._redis = redis
+        self._names = names
+        self._tasks = tasks
+
+    async def job(self, job_id: str) -> JobRecord | None:
+        return (await self._records([job_id]))[0]
+
+    async def count_by_task(self, status: Status = Status.QUEUED) -> dict[str, int]:
+        pipe = self._redis.pipeline(transaction=False)
+        for task in self._tasks:
+            pipe.zcard(self._names.jobs_in(status, task))
+        counts = await self._execute(pipe)
+        return {task: int(count) for task, count in zip(self._tasks, counts, strict=True)}
+
+    async def newest(
+        self, *, statuses: list[Status], tasks: list[str], limit: int, before_ms: int | None = None
+    ) -> list[JobRecord]:
+        """The newest jobs first, of those statuses and tasks, older than `before_ms` where it is given."""
+        pipe = self._redis.pipeline(transaction=False)
+        most = f"({before_ms}" if before_ms is not None else "+inf"
+        for status in statuses:
+            for task in tasks:
+                name = self._names.jobs_in(status, task)
+                pipe.zrevrangebyscore(name, most, "-inf", start=0, num=limit, withscores=True)
+        found = [pair for part in await self._execute(pipe) for pair in part]
+        found.sort(key=lambda pair: (-pair[1], pair[0]))
+        records = await self._records([job_id.decode() for job_id, _ in found[:limit]])
+        return [record for record in records if record is not None]
+
+    async def _records(self, ids: list[str]) -> list[JobRecord | None]:
+        pipe = self._redis.pipeline(transaction=False)
+        for job_id in ids:
+            pipe.hgetall(self._names.job(job_id))
+        return [_record_of(hash_) for hash_ in await self._execute(pipe)] if ids else []
+
+    async def _execute(self, pipe: Any) -> list[Any]:
+        try:
+            return list(await pipe.execute())
+        except AWAY as exc:
+            raise UnavailableError(f"the cache does not answer: {exc}") from exc
+
+
+def _record_of(fields: dict[bytes, bytes]) -> JobRecord | None:
+    if not fields:
+        return None
+    lines = fields[b"timeline"].splitlines()
+    return JobRecord(
+        facts=msgspec.json.decode(fields[b"facts"], type=JobFacts),
+        status=Status(fields[b"status"].decode()),
+        at=int(fields[b"at"]),
+        timeline=tuple(msgspec.json.decode(line, type=TimelineEntry) for line in lines),
+    )

@@ -1,0 +1,101 @@
+"""The two scripts that make an answer's life atomic. Each handles many jobs in one call.
+
+Four keys a job, all in one slot: answer, lease, starts, invalidation mark. On a cluster the caller sends
+one call a slot; elsewhere one call for all.
+"""
+
+from __future__ import annotations
+
+#: ARGV: now, lease_ms, starts_ttl_s, then a job: token, version, not_before, job id.
+#: Returns a job: {verdict, starts}; verdict "run", "fresh" or "busy".
+CLAIM = """
+local now, lease_ms, starts_ttl = ARGV[1], ARGV[2], ARGV[3]
+local out, a = {}, 4
+for k = 1, #KEYS, 4 do
+  local token, version, not_before, job = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
+  a = a + 4
+  local head = redis.call('GETRANGE', KEYS[k], 0, 47)
+  local verdict = 'run'
+  if #head == 48 and string.sub(head, 31, 44) > now and string.sub(head, 3, 16) >= version
+      and string.sub(head, 17, 30) >= not_before then
+    verdict = 'fresh'
+  else
+    local held = redis.call('GET', KEYS[k + 1])
+    if held and held ~= token .. ' ' .. version then
+      local holder_version = string.sub(held, -14)
+      if holder_version >= version then verdict = 'busy' end
+    end
+  end
+  local starts = 0
+  if verdict == 'run' then
+    redis.call('SET', KEYS[k + 1], token .. ' ' .. version, 'PX', lease_ms)
+    local before = redis.call('GET', KEYS[k + 2])
+    if before then
+      local id, n = string.match(before, '^(%S+) (%d+)$')
+      if id == job then starts = tonumber(n) end
+    end
+    starts = starts + 1
+    redis.call('SET', KEYS[k + 2], job .. ' ' .. starts, 'EX', starts_ttl)
+  end
+  out[#out + 1] = verdict
+  out[#out + 1] = starts
+end
+return out
+"""
+
+#: ARGV: a job: token, version, started_at, ttl_ms ("0": write nothing), answer, channel, message.
+#: Returns a job: "written", "released" (nothing to write), "lost" (another holds the lease), "older" (a newer
+#: answer is there), "invalidated".
+FINISH = """
+local out, a = {}, 1
+for k = 1, #KEYS, 4 do
+  local token, version, started, ttl = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
+  local answer, channel, message = ARGV[a + 4], ARGV[a + 5], ARGV[a + 6]
+  a = a + 7
+  local held = redis.call('GET', KEYS[k + 1])
+  local mine = held == token .. ' ' .. version
+  local verdict = 'released'
+  if ttl ~= '0' then
+    local head = redis.call('GETRANGE', KEYS[k], 0, 47)
+    local there = string.sub(head, 3, 30)
+    local mark = redis.call('GET', KEYS[k + 3])
+    if there == version .. started then verdict = 'written'
+    elseif held and not mine then verdict = 'lost'
+    elseif #head == 48 and there > version .. started then verdict = 'older'
+    elseif mark and mark >= started then verdict = 'invalidated'
+    else
+      redis.call('SET', KEYS[k], answer, 'PX', ttl)
+      verdict = 'written'
+    end
+  end
+  if mine then redis.call('DEL', KEYS[k + 1], KEYS[k + 2]) end
+  redis.call('SPUBLISH', channel, message)
+  out[#out + 1] = verdict
+end
+return out
+"""
+
+#: ARGV: lease_ms, then a job: token and version. One key a job: the lease. Returns 1 where it is still held.
+RENEW = """
+local out, a = {}, 2
+for k = 1, #KEYS do
+  local ok = 0
+  if redis.call('GET', KEYS[k]) == ARGV[a] .. ' ' .. ARGV[a + 1] then
+    redis.call('PEXPIRE', KEYS[k], ARGV[1])
+    ok = 1
+  end
+  a = a + 2
+  out[#out + 1] = ok
+end
+return out
+"""
+
+#: ARGV: mark (ms), mark_ttl_s. Two keys an answer: answer and mark. Returns how many answers were there.
+INVALIDATE = """
+local n = 0
+for k = 1, #KEYS, 2 do
+  n = n + redis.call('DEL', KEYS[k])
+  redis.call('SET', KEYS[k + 1], ARGV[1], 'EX', ARGV[2])
+end
+return n
+"""

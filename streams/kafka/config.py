@@ -1,0 +1,63 @@
+"""One set of settings feeds librdkafka, and (as SSL context and credentials) aiokafka."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from streams.contracts.errors import ConfigurationError
+from streams.settings import KafkaSecurity, Settings
+
+
+def librdkafka_config(settings: Settings) -> dict[str, Any]:
+    """The connection part of a confluent-kafka configuration."""
+    security = checked(settings.kafka_security)
+    conf: dict[str, Any] = {
+        "bootstrap.servers": settings.kafka_bootstrap_servers,
+        "security.protocol": security.security_protocol,
+        # One line for each broken connection is a flood while a broker restarts; errors still arrive.
+        "log.connection.close": False,
+    }
+    optional = {
+        "sasl.mechanism": security.sasl_mechanism,
+        "sasl.username": security.sasl_username,
+        "sasl.password": security.sasl_password.get_secret_value() if security.sasl_password else None,
+        "ssl.ca.location": _path(security.ca_file),
+        "ssl.certificate.location": _path(security.cert_file),
+        "ssl.key.location": _path(security.key_file),
+    }
+    return conf | {name: value for name, value in optional.items() if value is not None}
+
+
+def ssl_context(security: KafkaSecurity) -> ssl.SSLContext | None:
+    """The context for aiokafka, or None where the protocol has no TLS."""
+    if not security.security_protocol.endswith("SSL"):
+        return None
+    context = ssl.create_default_context(cafile=_path(security.ca_file))
+    if security.cert_file is not None:
+        context.load_cert_chain(security.cert_file, _path(security.key_file))
+    return context
+
+
+def checked(security: KafkaSecurity) -> KafkaSecurity:
+    """Refuses combinations that the libraries would take for something weaker."""
+    sasl = security.security_protocol.startswith("SASL")
+    complete = security.sasl_mechanism and security.sasl_username and security.sasl_password
+    if sasl and not complete:
+        raise ConfigurationError(
+            f"PRECOMPUTE_KAFKA_SECURITY_PROTOCOL={security.security_protocol} needs "
+            "PRECOMPUTE_KAFKA_SASL_MECHANISM, _SASL_USERNAME and _SASL_PASSWORD"
+        )
+    if security.sasl_username and not sasl:
+        raise ConfigurationError(
+            "PRECOMPUTE_KAFKA_SASL_USERNAME is set but PRECOMPUTE_KAFKA_SECURITY_PROTOCOL is "
+            f"{security.security_protocol}, which would send no credentials; set SASL_SSL or SASL_PLAINTEXT"
+        )
+    for name, path in (("CA", security.ca_file), ("CERT", security.cert_file), ("KEY", security.key_file)):
+        if path is not None and not path.is_file():
+            raise ConfigurationError(f"PRECOMPUTE_KAFKA_{name}_FILE: no such file: {path}")
+    return security
+
+
+def _path(path: Any) -> str | None:
+    return str(path) if path is not None else None

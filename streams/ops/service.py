@@ -1,0 +1,100 @@
+"""The contract of everything that runs long: start, stop; safe to stop twice or unstarted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol, Self, runtime_checkable
+
+import structlog
+
+_log = structlog.get_logger(__name__)
+
+
+@runtime_checkable
+class Service(Protocol):
+    """Starts once; `stop` may be called at any time, any number of times."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+class BackgroundService:
+    """A service made of asyncio tasks; subclasses put them up in `on_start` with `spawn`.
+
+    A task that ends with an exception sets `failed`, so that the process can end with a reason
+    instead of living on without one of its parts.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started = False
+        self.failed: asyncio.Future[BaseException] | None = None
+
+    async def start(self) -> None:
+        if self._started:
+            return
+        self._started = True
+        self.failed = asyncio.get_running_loop().create_future()
+        await self.on_start()
+
+    async def stop(self) -> None:
+        if not self._started:
+            return
+        self._started = False
+        await self.on_stop()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self.failed is not None and not self.failed.done():
+            self.failed.cancel()
+
+    async def on_start(self) -> None:
+        """Put the service up; called once a start."""
+
+    async def on_stop(self) -> None:
+        """Finish what must be finished; the tasks are cancelled afterwards."""
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(coroutine, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+        return task
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or (exc := task.exception()) is None:
+            return
+        _log.error("a background task failed", task=task.get_name(), exc_info=exc)
+        if self.failed is not None and not self.failed.done():
+            self.failed.set_result(exc)
+
+
+class ServiceGroup:
+    """Starts services in order and stops them in reverse; what was started is stopped, whatever fails."""
+
+    def __init__(self, services: Sequence[Service]) -> None:
+        self._services = services
+        self._stack = contextlib.AsyncExitStack()
+
+    async def start(self) -> None:
+        for service in self._services:
+            self._stack.push_async_callback(service.stop)
+            await service.start()
+
+    async def stop(self) -> None:
+        await self._stack.aclose()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
