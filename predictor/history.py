@@ -6,6 +6,10 @@ from collections.abc import Iterable
 
 import msgspec
 
+from streams.contracts.history import Action
+
+__all__ = ["END", "LOGIN", "MAX_ACTIONS", "OTHER", "SESSION_GAP_MS", "Action", "History", "replay"]
+
 #: The outcome "no further action before the session ended".
 END = "END"
 #: What stands at every session's start, from a `user.logged_in` event or inserted.
@@ -19,16 +23,7 @@ SESSION_GAP_MS = 1_800_000
 MAX_ACTIONS = 50
 
 
-class Action(msgspec.Struct, frozen=True):
-    """One thing a user did. `at_ms` is whole milliseconds since the Unix epoch."""
-
-    name: str
-    at_ms: int
-    entity: str | None = None
-    entity_id: str | None = None
-
-
-class History(msgspec.Struct):
+class History(msgspec.Struct, array_like=True):
     """The last actions of one user, oldest first, LOGIN at each session's start.
 
     `total` counts everything ever appended (LOGIN apart). `ended` says that the end of the last

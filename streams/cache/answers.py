@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import redis.asyncio as aioredis
 
 from streams.cache import scripts
-from streams.cache.codec import digits, encode_stored
+from streams.cache.codec import encode_stored, time_digits, version_digits
 from streams.cache.names import RedisNames
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
 from streams.contracts.jobs import Job, Why
@@ -31,7 +31,7 @@ class Claim(msgspec.Struct, frozen=True):
 
     @property
     def version(self) -> str:
-        return digits(self.job.input_version)
+        return version_digits(self.job.input_version)
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -85,7 +85,7 @@ class Floors:
     async def refresh(self) -> None:
         now = self._clock.monotonic()
         if now - self._read_at >= self._max_age:
-            self._floors = await self._redis.hgetall(self._name)
+            self._floors = cast("dict[bytes, bytes]", await self._redis.hgetall(self._name))
             self._read_at = now
 
     def of(self, task: str) -> int:
@@ -114,12 +114,12 @@ class AnswerStore:
         await self._floors.refresh()
         now_ms = millis(self._clock.now())
         keys: list[str] = []
-        args: list[str | int] = [digits(now_ms), self._lease_ms, STARTS_TTL_S]
+        args: list[str | int] = [time_digits(now_ms), self._lease_ms, STARTS_TTL_S]
         for claim in claims:
             job = claim.job
             keys += self._keys(job.key)
             not_before = max(self._floors.of(job.task) + 1, job.created_at if job.why in _RECOMPUTE else 0)
-            args += (claim.token, claim.version, digits(not_before), job.id)
+            args += (claim.token, claim.version, time_digits(not_before), job.id)
         flat = await self._claim(keys, args)
         return [Grant(flat[i].decode(), int(flat[i + 1])) for i in range(0, len(flat), 2)]
 
@@ -133,7 +133,7 @@ class AnswerStore:
             answer = encode_stored(end.stored) if end.stored is not None else b""
             ttl = end.ttl_ms if end.stored is not None else 0
             channel = self._names.done_channel(job.key)
-            started = digits(end.started_at)
+            started = time_digits(end.started_at)
             args += (end.claim.token, end.claim.version, started, ttl, answer, channel, end.message)
         verdicts = [verdict.decode() for verdict in await self._finish(keys, args)]
         await self._index(finishes, verdicts)

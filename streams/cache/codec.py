@@ -1,7 +1,7 @@
 """Stored answers as bytes: a fixed header that a script can compare, then the body.
 
-Header, 48 ASCII bytes: format "1", encoding "p" plain or "z" zstd, then three times in milliseconds, 14
-digits each, and 4 spare: input version, start of the computation, expiry. Fixed-width digits compare as text.
+Header, 49 ASCII bytes: format "1", encoding "p" plain or "z" zstd, the input version in 19 digits, then start
+of the computation and expiry in milliseconds, 14 digits each. Fixed-width digits compare as text.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from streams.contracts.errors import ContractError
 from streams.contracts.results import StoredResult
 
 FORMAT = b"1"
-HEADER_BYTES = 48
+HEADER_BYTES = 49
 #: Below about a kilobyte zstd saves less than its frame and its call cost.
 COMPRESS_ABOVE = 1024
 #: 14 digits of milliseconds last until the year 5138.
-_MOST_MS = 10**14 - 1
+TIME_DIGITS = 14
+#: What a 63-bit number needs.
+VERSION_DIGITS = 19
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(StoredResult)
@@ -27,11 +29,21 @@ _decompressor = zstandard.ZstdDecompressor()
 _MOST_BYTES = 64 * 1024 * 1024
 
 
-def digits(ms: int) -> str:
-    """A time or version in the header's form; raises ValueError where it does not fit."""
-    if not 0 <= ms <= _MOST_MS:
-        raise ValueError(f"{ms} does not fit 14 digits")
-    return f"{ms:014d}"
+def time_digits(ms: int) -> str:
+    """A time in the header's form; raises ValueError where it does not fit."""
+    return _digits(ms, TIME_DIGITS)
+
+
+def version_digits(version: int) -> str:
+    """An input version in the header's form; raises ValueError where it does not fit."""
+    return _digits(version, VERSION_DIGITS)
+
+
+def _digits(number: int, width: int) -> str:
+    text = f"{number:0{width}d}"
+    if number < 0 or len(text) > width:
+        raise ValueError(f"{number} does not fit {width} digits")
+    return text
 
 
 def encode_stored(stored: StoredResult) -> bytes:
@@ -41,8 +53,8 @@ def encode_stored(stored: StoredResult) -> bytes:
         packed = _compressor.compress(body)
         if len(packed) < len(body):
             body, encoding = packed, b"z"
-    header = f"{digits(stored.input_version)}{digits(stored.started_at)}{digits(stored.expires_at)}    "
-    return FORMAT + encoding + header.encode() + body
+    times = time_digits(stored.started_at) + time_digits(stored.expires_at)
+    return FORMAT + encoding + version_digits(stored.input_version).encode() + times.encode() + body
 
 
 def decode_stored(data: bytes) -> StoredResult:

@@ -14,6 +14,7 @@ import redis.asyncio as aioredis
 from streams.cache.connection import AWAY
 from streams.cache.names import RedisNames
 from streams.contracts.errors import UnavailableError
+from streams.contracts.history import Action
 
 
 class EntityInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,13 +43,6 @@ class UserPredictions(msgspec.Struct, frozen=True, kw_only=True):
     model_version: str
 
 
-class HistoryItem(msgspec.Struct, frozen=True, kw_only=True):
-    action: str
-    at: int
-    entity: str | None = None
-    entity_id: str | None = None
-
-
 #: The predictions for a user nobody has seen: what the prior says.
 NOBODY = ""
 
@@ -73,9 +67,9 @@ class MirrorReader:
             raise UnavailableError(f"the cache does not answer: {exc}") from exc
         return [msgspec.json.decode(data, type=EntityInput) if data else None for data in found]
 
-    async def history(self, user_id: str) -> list[HistoryItem]:
+    async def history(self, user_id: str) -> list[Action]:
         data = await self._get(self._names.history(user_id))
-        return msgspec.json.decode(data, type=list[HistoryItem]) if data else []
+        return msgspec.msgpack.decode(data, type=list[Action]) if data else []
 
     async def predictions(self, user_id: str) -> UserPredictions | None:
         """The user's latest predictions; those of the prior for a user nobody has seen."""

@@ -39,7 +39,8 @@ for k = 1, #KEYS, 2 do
   local old = redis.call('HMGET', KEYS[k], 'status', 'timeline')
   local ended = old[1] and old[1] ~= 'queued' and old[1] ~= 'processing'
   if not (ended and status == 'queued') then
-    redis.call('HSET', KEYS[k], 'status', status, 'at', at, 'facts', facts, 'timeline', (old[2] or '') .. lines)
+    local timeline = (old[2] or '') .. lines
+    redis.call('HSET', KEYS[k], 'status', status, 'at', at, 'facts', facts, 'timeline', timeline)
     redis.call('EXPIRE', KEYS[k], ARGV[1])
     if old[1] and old[1] ~= status then redis.call('ZREM', prefix .. old[1] .. ':' .. task, id) end
     redis.call('ZADD', KEYS[k + 1], at, id)

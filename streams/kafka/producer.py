@@ -10,7 +10,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.contracts.errors import UnavailableError
-from streams.contracts.topics import MAX_DEAD_LETTER_BYTES
+from streams.contracts.topics import MAX_RECORD_BYTES
 from streams.kafka.config import librdkafka_config
 from streams.ops.service import BackgroundService
 from streams.settings import Settings
@@ -30,7 +30,7 @@ def producer_config(settings: Settings, **overrides: Any) -> dict[str, Any]:
         "linger.ms": 5,
         # librdkafka's own default is CRC32, which would send one user's records to two partitions.
         "partitioner": "murmur2_random",
-        "message.max.bytes": MAX_DEAD_LETTER_BYTES,
+        "message.max.bytes": MAX_RECORD_BYTES,
         "delivery.timeout.ms": 60_000,
         "queue.buffering.max.messages": 1_000_000,
         **overrides,

@@ -1,0 +1,1 @@
+"""The words everybody shares: events, jobs, results, keys, topics. Imports nothing else of the project."""
