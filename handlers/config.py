@@ -1,0 +1,79 @@
+"""Settings that only handlers read, from `PRECOMPUTE_*` variables; a wrong one stops the start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from streams.contracts.errors import ConfigurationError
+
+PREFIX = "PRECOMPUTE_"
+
+
+class HandlerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Each field is the variable `PRECOMPUTE_<FIELD>`; keys of providers keep their usual names."""
+
+    #: `openai` (any compatible server), `anthropic`, or "" for the local grammar. Unset, a key decides.
+    llm_provider: str = ""
+    llm_url: str = ""
+    llm_model: str = ""
+    llm_timeout_s: float = 30.0
+    llm_max_tokens: int = 1200
+    #: Tokens and US dollars spent per day and process before the local grammar answers instead.
+    llm_daily_tokens: int = 500_000
+    llm_daily_usd: float = 5.0
+    #: US dollars per million tokens, for the money budget; 0 counts tokens alone.
+    llm_usd_per_mtoken: float = 0.0
+    openai_api_key: str = ""
+    anthropic_api_key: str = ""
+
+    #: Folder of a CTranslate2 Whisper model; "" takes the one of the captions extra.
+    caption_model_dir: str = ""
+
+    #: `history`, an SQLAlchemy URL, or an https address: where dashboards get their rows from.
+    dashboard_source: str = "history"
+
+    #: `folder`, or `s3://bucket/prefix`.
+    artifact_store: str = "folder"
+    s3_endpoint: str = ""
+    s3_region: str = "us-east-1"
+    aws_access_key_id: str = ""
+    aws_secret_access_key: str = ""
+
+    #: JSON file that points task types at HTTP services (docs/how-to/write-a-handler.md).
+    http_handlers: str = ""
+
+    def __post_init__(self) -> None:
+        if self.llm_provider not in ("", "openai", "anthropic", "grammar"):
+            raise ConfigurationError(
+                f"PRECOMPUTE_LLM_PROVIDER: {self.llm_provider!r} is none of openai, anthropic, grammar"
+            )
+        for name in ("llm_timeout_s", "llm_max_tokens"):
+            if getattr(self, name) <= 0:
+                raise ConfigurationError(f"{PREFIX}{name.upper()}: must be above zero")
+
+
+#: Variables that go by a name others have given them.
+_FOREIGN = {
+    "openai_api_key": "OPENAI_API_KEY",
+    "anthropic_api_key": "ANTHROPIC_API_KEY",
+    "aws_access_key_id": "AWS_ACCESS_KEY_ID",
+    "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY",
+}
+
+
+def load_handler_config(environ: Mapping[str, str]) -> HandlerConfig:
+    """Reads the settings; raises `ConfigurationError` that names the variable and what is wrong."""
+    values: dict[str, Any] = {}
+    for field in msgspec.structs.fields(HandlerConfig):
+        variable = _FOREIGN.get(field.name, PREFIX + field.name.upper())
+        text = environ.get(variable)
+        if text is None:
+            continue
+        try:
+            values[field.name] = msgspec.convert(text, field.type, strict=False)
+        except msgspec.ValidationError as exc:
+            raise ConfigurationError(f"{variable}: {exc}") from exc
+    return HandlerConfig(**values)

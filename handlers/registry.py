@@ -1,0 +1,150 @@
+"""Which handlers this installation has: the built-in ones, entry points, and modules named in a setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import MappingProxyType, ModuleType
+
+from handlers.contract import EventDeclaration, Handler
+from streams.contracts.errors import ConfigurationError
+from streams.contracts.jobs import Why
+from streams.contracts.outcomes import NotAvailable
+from streams.contracts.tasks import BUILTIN_TASKS, TaskCatalogue
+from streams.contracts.triggers import Trigger
+
+#: A package registers its module of handlers under this group.
+ENTRY_POINT_GROUP = "precompute.handlers"
+
+BUILTIN_MODULES: tuple[str, ...] = ()
+
+_WHY = {
+    "video.uploaded": Why.UPLOAD,
+    "campaign.created": Why.CAMPAIGN,
+    "user.logged_in": Why.LOGIN,
+    "entity.changed": Why.CHANGED,
+}
+
+
+class Registry(Mapping[str, Handler]):
+    """Handlers by task name. Immutable; its catalogue also knows built-in tasks without a handler."""
+
+    def __init__(self, handlers: Iterable[Handler], events: Iterable[EventDeclaration] = ()) -> None:
+        known: dict[str, Handler] = {}
+        for one in handlers:
+            other = known.get(one.task)
+            if other is not None and other is not one:
+                raise ConfigurationError(
+                    f"task type {one.task} has handlers in {other.module} and in {one.module}; rename one"
+                )
+            known[one.task] = one
+        self._handlers = MappingProxyType(known)
+        self.events: tuple[EventDeclaration, ...] = _distinct_events(events)
+        own = [one.spec for name, one in known.items() if name not in BUILTIN_TASKS]
+        built_in = [known[name].spec if name in known else spec for name, spec in BUILTIN_TASKS.items()]
+        self.catalogue = TaskCatalogue([*built_in, *own])
+        _check_needs(self)
+
+    def __getitem__(self, task: str) -> Handler:
+        return self._handlers[task]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._handlers)
+
+    def __len__(self) -> int:
+        return len(self._handlers)
+
+    def require(self, task: str) -> Handler:
+        """The handler of a task; raises `NotAvailable` that says how to get one."""
+        found = self._handlers.get(task)
+        if found is None:
+            raise NotAvailable(
+                f"no handler computes {task} here; name a module that has one in PRECOMPUTE_HANDLER_MODULES"
+            )
+        return found
+
+    @property
+    def triggers(self) -> tuple[Trigger, ...]:
+        """What the handlers' own `on` asks for, beside the built-in triggers."""
+        return tuple(
+            Trigger(event_type, one.task, one.priority, _WHY.get(event_type, Why.ACTED))
+            for one in self._handlers.values()
+            for event_type in one.on
+        )
+
+    @property
+    def answers(self) -> Mapping[str, tuple[str, ...]]:
+        """Tasks by the action they answer, from the handlers' `answers`."""
+        table: dict[str, tuple[str, ...]] = {}
+        for one in self._handlers.values():
+            for action in one.answers:
+                table[action] = (*table.get(action, ()), one.task)
+        return MappingProxyType(table)
+
+
+def load_handlers(modules: Sequence[str] = ()) -> Registry:
+    """Imports the built-in modules, those of entry points and `modules`, and registers what they declare.
+
+    Raises `ConfigurationError` in one line for a module that does not import, that has no handler, or that
+    declares a name twice.
+    """
+    names = [*BUILTIN_MODULES, *_entry_point_modules(), *modules]
+    handlers: list[Handler] = []
+    events: list[EventDeclaration] = []
+    for name in dict.fromkeys(names):
+        module = _import(name)
+        found = declared_in(module)
+        declared = [value for value in vars(module).values() if isinstance(value, EventDeclaration)]
+        if not found and not declared:
+            raise ConfigurationError(f"handler module {name} declares nothing; decorate a function in it")
+        handlers += found
+        events += declared
+    return Registry(handlers, events)
+
+
+def declared_in(module: ModuleType) -> list[Handler]:
+    """The handlers a module declares; one it merely imported belongs to its own module."""
+    values = vars(module).values()
+    return [value for value in values if isinstance(value, Handler) and value.module == module.__name__]
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ConfigurationError:
+        raise
+    except Exception as exc:
+        raise ConfigurationError(
+            f"handler module {name} does not import: {type(exc).__name__}: {exc}"
+        ) from exc
+
+
+def _entry_point_modules() -> list[str]:
+    return sorted(point.module for point in entry_points(group=ENTRY_POINT_GROUP))
+
+
+def _distinct_events(events: Iterable[EventDeclaration]) -> tuple[EventDeclaration, ...]:
+    known: dict[str, EventDeclaration] = {}
+    for event in events:
+        if known.setdefault(event.type, event) is not event:
+            raise ConfigurationError(f"event type {event.type} is declared twice; rename one")
+    return tuple(known.values())
+
+
+def _check_needs(registry: Registry) -> None:
+    for one in registry.values():
+        for need in one.needs:
+            spec = registry.catalogue.get(need)
+            if spec is None:
+                raise ConfigurationError(f"handler of {one.task} needs {need}, which is no task type")
+            if spec.entity != one.spec.entity:
+                raise ConfigurationError(f"handler of {one.task} needs {need}, which is of another entity")
+        _check_cycle(registry, one.task, ())
+
+
+def _check_cycle(registry: Registry, task: str, path: tuple[str, ...]) -> None:
+    if task in path:
+        raise ConfigurationError(f"handlers need each other in a circle: {' -> '.join((*path, task))}")
+    for need in registry[task].needs if task in registry else ():
+        _check_cycle(registry, need, (*path, task))
