@@ -1,0 +1,216 @@
+"""Every setting, its variable, its default and the reason for it.
+
+A wrong value stops the start with the variable's name, what is wrong and what is allowed.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from streams.contracts.errors import ConfigurationError
+from streams.contracts.topics import TopicNames
+
+PREFIX = "PRECOMPUTE_"
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+PositiveInt = Annotated[int, Field(ge=1)]
+PositiveFloat = Annotated[float, Field(gt=0.0)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class KafkaSecurity(BaseSettings):
+    """One set of variables feeds both Kafka clients (librdkafka and aiokafka)."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}KAFKA_", extra="ignore")
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+class Settings(BaseSettings):
+    """All settings of all roles; each role reads what it needs."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, populate_by_name=True)
+
+    # Servers
+    kafka_bootstrap_servers: str = Field(
+        "127.0.0.1:9092",
+        validation_alias=AliasChoices("KAFKA_BOOTSTRAP_SERVERS", "PRECOMPUTE_KAFKA_BOOTSTRAP_SERVERS"),
+        description="host:port of one or more brokers, separated by commas",
+    )
+    redis_url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"),
+        validation_alias=AliasChoices("REDIS_URL", "PRECOMPUTE_REDIS_URL"),
+        description="redis:// or rediss:// address of the cache; may hold a password",
+    )
+
+    # Names
+    topic_prefix: str = Field(
+        "precompute.", pattern=r"^[A-Za-z0-9._-]*$", description="prefix of every topic"
+    )
+    namespace: str = Field("pc", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="prefix of every Redis key")
+    group_streams: str = Field("precompute-streams", description="consumer group of the streams role")
+    group_worker: str = Field("precompute-worker", description="consumer group of the workers")
+    partitions: PositiveInt = Field(
+        12, description="partitions of event, table and job topics: the most replicas that get work"
+    )
+    replication: PositiveInt = Field(3, description="replicas of every topic that `topics create` makes")
+    min_insync_replicas: PositiveInt = Field(
+        2, description="replicas that must have a record before it counts"
+    )
+
+    # Streams
+    history_length: PositiveInt = Field(50, description="actions kept per user")
+    session_gap_s: PositiveFloat = Field(
+        1800.0,
+        validation_alias=AliasChoices("PRECOMPUTE_SESSION_GAP", "PRECOMPUTE_SESSION_GAP_S"),
+        description="seconds of silence that end a session, live and in training",
+    )
+    entities_per_user: PositiveInt = Field(
+        200, description="videos and campaigns per user whose inputs are kept for later recomputation"
+    )
+    table_store: str = Field("memory://", description="Faust's table store: memory:// or rocksdb://")
+    data_dir: Path = Field(Path("precompute-data"), description="working folder of the streams role")
+    events_per_batch: PositiveInt = Field(
+        1000, description="records of one partition handled as one unit; more gain nothing measurable"
+    )
+    predictor: bool = Field(
+        True, description="predict next actions and act on them; false is the kill switch"
+    )
+    act_above: Fraction = Field(
+        0.5, description="act on a prediction above this, while nothing is measured yet"
+    )
+    predictions_per_user: PositiveInt = Field(3, description="predicted actions acted on per event of a user")
+    predicted_job_ttl_s: PositiveFloat = Field(
+        600.0, description="a predicted job not started by then is dropped"
+    )
+    holdout: Fraction = Field(0.05, description="share of users whose predicted jobs are scored, not run")
+    holdout_salt: str = Field("1", description="version of the draw; a new one draws a new group")
+
+    # Worker
+    workers: PositiveInt = Field(3, description="jobs at once in one worker process")
+    cpu_processes: PositiveInt = Field(2, description="child processes for CPU work in one worker")
+    child_memory_mb: PositiveInt = Field(4096, description="address space of a child process, in MiB")
+    queue_high: PositiveInt = Field(
+        2000, description="jobs buffered per priority before its partitions are paused"
+    )
+    queue_low: PositiveInt = Field(
+        500,
+        description="buffered jobs below which they are resumed (a pause refetches ~1,300 records)",
+    )
+    offset_window: PositiveInt = Field(5000, description="records of one partition in hand at once")
+    commit_interval_s: PositiveFloat = Field(1.0, description="seconds between offset commits")
+    max_attempts: PositiveInt = Field(5, description="attempts before a job goes to the dead letters")
+    backoff_s: PositiveFloat = Field(0.5, description="first delay of a retry; doubles with each attempt")
+    backoff_max_s: PositiveFloat = Field(600.0, description="longest delay of a retry")
+    lease_s: PositiveFloat = Field(15.0, description="a lease not renewed for so long is anybody's")
+    unavailable_ttl_s: PositiveFloat = Field(
+        300.0, description="how long a failure that will not heal is cached, so that a fixed input is noticed"
+    )
+    grace_s: PositiveFloat = Field(30.0, description="seconds that SIGTERM leaves for the work in hand")
+    group_protocol: Literal["classic", "consumer"] = Field(
+        "classic", description="consumer (KIP-848) only on brokers tuned for it"
+    )
+    handler_modules: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="modules with handlers of your own, separated by commas"
+    )
+
+    # Media
+    media_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="folders, separated by colons, that a `uri` may point into"
+    )
+    media_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="hosts, separated by commas, that an https `uri` may name"
+    )
+    artifact_dir: Path = Field(Path("precompute-artifacts"), description="where thumbnails are written")
+
+    # Cache
+    ttl_jitter: Fraction = Field(
+        0.1, description="TTLs vary by this share, so that answers do not expire at once"
+    )
+    stale_s: Annotated[float, Field(ge=0.0)] = Field(
+        3600.0, description="how long after its TTL an answer may still be served, marked stale"
+    )
+    ledger_ttl_s: PositiveFloat = Field(86_400.0, description="how long a job's timeline is kept")
+
+    # Web
+    host: str = Field("127.0.0.1", description="address the API listens on")
+    port: Port = Field(8003, description="port the API listens on")
+    auth: Literal["on", "off"] = Field("on", description="off: no keys are asked for, wherever it listens")
+    max_body_bytes: PositiveInt = Field(2 * 1024 * 1024, description="largest request body")
+    max_wait_s: PositiveFloat = Field(30.0, description="longest `Prefer: wait`")
+    max_waiters: PositiveInt = Field(10_000, description="readers that may wait at once in one API process")
+
+    # Operation
+    metrics_host: str = Field("127.0.0.1", description="address of /metrics, /livez and /readyz")
+    metrics_port: Port = Field(9464, description="port of /metrics, /livez and /readyz; 0 takes a free one")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
+    log_format: Literal["json", "console"] = Field(
+        "json", description="json for machines, console for people"
+    )
+    local_home: Path | None = Field(None, description="folder of the local broker and cache")
+
+    @field_validator("media_hosts", "handler_modules", mode="before")
+    @classmethod
+    def _split_commas(cls, value: Any) -> Any:
+        return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
+
+    @field_validator("media_roots", mode="before")
+    @classmethod
+    def _split_colons(cls, value: Any) -> Any:
+        return tuple(Path(p) for p in value.split(":") if p) if isinstance(value, str) else value
+
+    @field_validator("queue_low")
+    @classmethod
+    def _marks_in_order(cls, value: int, info: Any) -> int:
+        high = info.data.get("queue_high")
+        if high is not None and value >= high:
+            raise ValueError(f"must be below PRECOMPUTE_QUEUE_HIGH ({high})")
+        return value
+
+    @cached_property
+    def kafka_security(self) -> KafkaSecurity:
+        return KafkaSecurity()
+
+    @cached_property
+    def topics(self) -> TopicNames:
+        return TopicNames(self.topic_prefix, self.group_streams)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment, overridden by name; raises `ConfigurationError` that names variables."""
+    try:
+        settings = Settings(**overrides)
+        _ = settings.kafka_security
+    except ValidationError as exc:
+        raise ConfigurationError("\n".join(_lines(exc))) from exc
+    return settings
+
+
+def variable_of(field: str) -> str:
+    """The environment variable of a setting."""
+    alias = Settings.model_fields[field].validation_alias if field in Settings.model_fields else None
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[0])
+    return f"{PREFIX}{field.upper()}"
+
+
+def _lines(exc: ValidationError) -> list[str]:
+    lines = []
+    for error in exc.errors(include_url=False):
+        where = str(error["loc"][0]) if error["loc"] else ""
+        name = where if where.isupper() else variable_of(where)
+        prefix = "PRECOMPUTE_KAFKA_" if exc.title == "KafkaSecurity" else ""
+        name = f"{prefix}{where.upper()}" if prefix and not where.isupper() else name
+        lines.append(f"{name}: {error['msg']}")
+    return lines
