@@ -1,7 +1,8 @@
 """One module per computed result. Imports `streams.contracts` and nothing else of the project."""
 
-from handlers.context import Action, Context, MediaPolicy
+from handlers.context import Context, MediaPolicy
 from handlers.contract import EventDeclaration, Handler, handler
+from streams.contracts.history import Action
 from streams.contracts.outcomes import NotAvailable, Reject, Retry, Skip
 
 __all__ = [

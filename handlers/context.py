@@ -9,6 +9,7 @@ import msgspec
 
 from handlers.config import HandlerConfig
 from streams.contracts.errors import ConfigurationError
+from streams.contracts.history import Action
 
 MIB = 1024 * 1024
 
@@ -42,15 +43,6 @@ class MediaPolicy(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigurationError(f"media policy: {name} must be above zero")
         if self.max_frames <= 0 or self.max_fps <= 0:
             raise ConfigurationError("media policy: max_frames and max_fps must be above zero")
-
-
-class Action(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing a user did. `time` is seconds since the Unix epoch."""
-
-    name: str
-    time: float
-    entity: str | None = None
-    entity_id: str | None = None
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):

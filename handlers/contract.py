@@ -14,7 +14,7 @@ import inspect
 import typing
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -76,8 +76,8 @@ class Handler:
     def function(self) -> Callable[..., Any]:
         """What is called: the target, or the one instance of a class."""
         target: Any = self.target
-        called: Callable[..., Any] = target() if inspect.isclass(target) else target
-        return called
+        made: Any = target() if inspect.isclass(target) else target
+        return cast("Callable[..., Any]", made)
 
     @property
     def summary(self) -> str:

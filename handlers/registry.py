@@ -17,7 +17,11 @@ from streams.contracts.triggers import Trigger
 #: A package registers its module of handlers under this group.
 ENTRY_POINT_GROUP = "precompute.handlers"
 
-BUILTIN_MODULES: tuple[str, ...] = ()
+BUILTIN_MODULES: tuple[str, ...] = (
+    "handlers.scene_detection",
+    "handlers.face_detection",
+    "handlers.thumbnail_generation",
+)
 
 _WHY = {
     "video.uploaded": Why.UPLOAD,

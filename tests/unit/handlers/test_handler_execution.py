@@ -10,8 +10,8 @@ import pebble
 import pytest
 import sample_handlers
 
-from handlers import Context, NotAvailable, Reject, Retry, Skip
-from handlers.context import Action, MediaPolicy, decode_context, encode_context
+from handlers import Action, Context, NotAvailable, Reject, Retry, Skip
+from handlers.context import MediaPolicy, decode_context, encode_context
 from handlers.execution import HandlerError, run_cpu, run_cpu_batch, run_io
 from streams.contracts.errors import PrecomputeError
 
@@ -23,7 +23,7 @@ CONTEXT = Context(
     deadline=1_700_000_120.0,
     media=MediaPolicy(roots=("/media",)),
     results={"scene_detection": {"scene_count": 2}},
-    history=(Action(name="login", time=1.0),),
+    history=(Action("login", 1000),),
 )
 WIRE = encode_context(CONTEXT)
 

@@ -1,0 +1,81 @@
+"""An S3-compatible bucket without an SDK: signed PUT over httpx.
+
+Signature: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import UTC, datetime
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from handlers.artifacts import Artifact
+from handlers.config import HandlerConfig
+from streams.contracts.errors import ConfigurationError
+from streams.contracts.outcomes import Retry
+
+#: Seconds for one object; a thumbnail is a tenth of a megabyte.
+TIMEOUT_S = 20.0
+
+
+class S3Store:
+    """Objects at `endpoint/bucket/prefix/<folder>/<sha256><suffix>` (path style, as MinIO also reads)."""
+
+    def __init__(self, config: HandlerConfig, *, transport: httpx.BaseTransport | None = None) -> None:
+        parts = urlsplit(config.artifact_store)
+        if parts.scheme != "s3" or not parts.netloc:
+            raise ConfigurationError("PRECOMPUTE_ARTIFACT_STORE: reads `folder` or `s3://bucket/prefix`")
+        if not (config.aws_access_key_id and config.aws_secret_access_key):
+            raise ConfigurationError("an s3:// store needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        self._config = config
+        self._bucket = parts.netloc
+        self._prefix = parts.path.strip("/")
+        self._endpoint = config.s3_endpoint or f"https://s3.{config.s3_region}.amazonaws.com"
+        self._transport = transport
+
+    @classmethod
+    def of(cls, config: HandlerConfig) -> S3Store:
+        return cls(config)
+
+    def put(self, data: bytes, *, folder: str, suffix: str, media_type: str) -> Artifact:
+        digest = hashlib.sha256(data).hexdigest()
+        key = "/".join(part for part in (self._prefix, folder, f"{digest[:32]}{suffix}") if part)
+        url = f"{self._endpoint}/{self._bucket}/{quote(key)}"
+        headers = {"content-type": media_type} | sign(self._config, "PUT", url, digest, datetime.now(UTC))
+        try:
+            with httpx.Client(timeout=TIMEOUT_S, trust_env=False, transport=self._transport) as client:
+                answer = client.put(url, content=data, headers=headers)
+        except httpx.HTTPError as exc:
+            raise Retry(f"artifact store: {type(exc).__name__}") from exc
+        if answer.status_code == 429 or answer.status_code >= 500:
+            raise Retry(f"artifact store answers {answer.status_code}")
+        if not answer.is_success:
+            raise ConfigurationError(
+                f"artifact store answers {answer.status_code}: check bucket, keys and region"
+            )
+        return Artifact(uri=f"s3://{self._bucket}/{key}", bytes=len(data), sha256=digest)
+
+
+def sign(config: HandlerConfig, method: str, url: str, digest: str, now: datetime) -> dict[str, str]:
+    """The headers of a request signed with Signature Version 4; `digest` is the body's SHA-256."""
+    parts = urlsplit(url)
+    stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
+    headers = {"host": parts.netloc, "x-amz-content-sha256": digest, "x-amz-date": stamp}
+    names = ";".join(headers)
+    lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
+    request = f"{method}\n{parts.path}\n{parts.query}\n{lines}\n{names}\n{digest}"
+    scope = f"{day}/{config.s3_region}/s3/aws4_request"
+    hashed = hashlib.sha256(request.encode()).hexdigest()
+    key = f"AWS4{config.aws_secret_access_key}".encode()
+    for part in (day, config.s3_region, "s3", "aws4_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashed}"
+    signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    credential = f"{config.aws_access_key_id}/{scope}"
+    headers["authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signature}"
+    )
+    return headers
