@@ -113,7 +113,9 @@ class Settings(BaseSettings):
     max_attempts: PositiveInt = Field(5, description="attempts before a job goes to the dead letters")
     backoff_s: PositiveFloat = Field(0.5, description="first delay of a retry; doubles with each attempt")
     backoff_max_s: PositiveFloat = Field(600.0, description="longest delay of a retry")
-    lease_s: PositiveFloat = Field(15.0, description="a lease not renewed for so long is anybody's")
+    lease_s: PositiveFloat = Field(
+        10.0, description="a lease not renewed for so long is anybody's; below the group's session timeout"
+    )
     unavailable_ttl_s: PositiveFloat = Field(
         300.0, description="how long a failure that will not heal is cached, so that a fixed input is noticed"
     )

@@ -33,12 +33,22 @@ class Claim(msgspec.Struct, frozen=True):
     def version(self) -> str:
         return version_digits(self.job.input_version)
 
+    @property
+    def lease(self) -> str:
+        """What stands in Redis while the claim is held."""
+        return f"{self.token} {self.job.id} {self.version}"
+
 
 class Grant(msgspec.Struct, frozen=True):
-    """What a claim got: "run", "fresh" or "busy"; `starts` counts runs of this job that never ended."""
+    """What a claim got.
+
+    "run": compute it; `number` counts this job's starts since one ended. "fresh": the answer is there.
+    "busy": another job computes it. "held": this very job holds the lease, in a process that may have died;
+    `number` is the milliseconds until the lease ends.
+    """
 
     verdict: str
-    starts: int
+    number: int
 
 
 class Finish(msgspec.Struct, frozen=True):
@@ -134,7 +144,7 @@ class AnswerStore:
             ttl = end.ttl_ms if end.stored is not None else 0
             channel = self._names.done_channel(job.key)
             started = time_digits(end.started_at)
-            args += (end.claim.token, end.claim.version, started, ttl, answer, channel, end.message)
+            args += (end.claim.lease, end.claim.version, started, ttl, answer, channel, end.message)
         verdicts = [verdict.decode() for verdict in await self._finish(keys, args)]
         await self._index(finishes, verdicts)
         return verdicts
@@ -142,9 +152,7 @@ class AnswerStore:
     async def renew(self, claims: Sequence[Claim]) -> list[bool]:
         """Whether each lease is still ours, renewed if so."""
         keys = [self._names.lease(claim.job.key) for claim in claims]
-        args: list[str | int] = [self._lease_ms]
-        for claim in claims:
-            args += (claim.token, claim.version)
+        args: list[str | int] = [self._lease_ms, *(claim.lease for claim in claims)]
         return [bool(held) for held in await self._renew(keys, args)]
 
     def _keys(self, key: str) -> tuple[str, str, str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -21,6 +22,7 @@ Answer = TypeVar("Answer")
 MOST_A_BATCH = 256
 FIRST_BACKOFF_S = 0.05
 LONGEST_BACKOFF_S = 2.0
+LAST_FLUSH_S = 2.0
 
 
 class Batcher(BackgroundService, Generic[Item, Answer]):
@@ -36,18 +38,25 @@ class Batcher(BackgroundService, Generic[Item, Answer]):
         self._send = send
         self._items: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self.away_since: float | None = None
 
     async def on_start(self) -> None:
         self.spawn(self._run(), f"batcher-{self._name}")
 
     async def on_stop(self) -> None:
+        """What is still here is sent, if Redis answers soon; its callers are cancelled otherwise."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_FLUSH_S):
+                await self._idle.wait()
         for _, future in self._items:
             future.cancel()
 
     def submit(self, item: Item) -> asyncio.Future[Answer]:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._items.append((item, future))
+        self._idle.clear()
         self._wake.set()
         return future
 
@@ -55,6 +64,7 @@ class Batcher(BackgroundService, Generic[Item, Answer]):
         while True:
             if not self._items:
                 self._wake.clear()
+                self._idle.set()
                 await self._wake.wait()
             batch = self._items[:MOST_A_BATCH]
             del self._items[:MOST_A_BATCH]

@@ -7,7 +7,8 @@ one call a slot; elsewhere one call for all.
 from __future__ import annotations
 
 #: ARGV: now, lease_ms, starts_ttl_s, then a job: token, version, not_before, job id.
-#: Returns a job: {verdict, starts}; verdict "run", "fresh" or "busy".
+#: Returns a job: verdict "run", "fresh", "busy" (another job computes it) or "held" (this very job does,
+#: or did in a process that died); then how often the job was started, or for "held" the lease's rest in ms.
 CLAIM = """
 local now, lease_ms, starts_ttl = ARGV[1], ARGV[2], ARGV[3]
 local out, a = {}, 4
@@ -21,14 +22,17 @@ for k = 1, #KEYS, 4 do
     verdict = 'fresh'
   else
     local held = redis.call('GET', KEYS[k + 1])
-    if held and held ~= token .. ' ' .. version then
-      local holder_version = string.sub(held, -19)
-      if holder_version >= version then verdict = 'busy' end
+    if held then
+      local holder, holder_job, holder_version = string.match(held, '^(%S+) (%S+) (%S+)$')
+      if holder ~= token and holder_version >= version then
+        verdict = holder_job == job and 'held' or 'busy'
+      end
     end
   end
   local starts = 0
+  if verdict == 'held' then starts = redis.call('PTTL', KEYS[k + 1]) end
   if verdict == 'run' then
-    redis.call('SET', KEYS[k + 1], token .. ' ' .. version, 'PX', lease_ms)
+    redis.call('SET', KEYS[k + 1], token .. ' ' .. job .. ' ' .. version, 'PX', lease_ms)
     local before = redis.call('GET', KEYS[k + 2])
     if before then
       local id, n = string.match(before, '^(%S+) (%d+)$')
@@ -43,17 +47,17 @@ end
 return out
 """
 
-#: ARGV: a job: token, version, started_at, ttl_ms ("0": write nothing), answer, channel, message.
+#: ARGV: a job: lease, version, started_at, ttl_ms ("0": write nothing), answer, channel, message.
 #: Returns a job: "written", "released" (nothing to write), "lost" (another holds the lease), "older" (a newer
 #: answer is there), "invalidated".
 FINISH = """
 local out, a = {}, 1
 for k = 1, #KEYS, 4 do
-  local token, version, started, ttl = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
+  local lease, version, started, ttl = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
   local answer, channel, message = ARGV[a + 4], ARGV[a + 5], ARGV[a + 6]
   a = a + 7
   local held = redis.call('GET', KEYS[k + 1])
-  local mine = held == token .. ' ' .. version
+  local mine = held == lease
   local verdict = 'released'
   if ttl ~= '0' then
     local head = redis.call('GETRANGE', KEYS[k], 0, 48)
@@ -75,16 +79,16 @@ end
 return out
 """
 
-#: ARGV: lease_ms, then a job: token and version. One key a job: the lease. Returns 1 where it is still held.
+#: ARGV: lease_ms, then a job: its lease. One key a job. Returns 1 where it is still held.
 RENEW = """
 local out, a = {}, 2
 for k = 1, #KEYS do
   local ok = 0
-  if redis.call('GET', KEYS[k]) == ARGV[a] .. ' ' .. ARGV[a + 1] then
+  if redis.call('GET', KEYS[k]) == ARGV[a] then
     redis.call('PEXPIRE', KEYS[k], ARGV[1])
     ok = 1
   end
-  a = a + 2
+  a = a + 1
   out[#out + 1] = ok
 end
 return out

@@ -1,0 +1,1 @@
+"""The Faust side: events in, histories kept, jobs out."""

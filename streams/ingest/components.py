@@ -1,0 +1,98 @@
+"""Everything of the streams role that is not Faust, put together once from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from handlers.registry import Registry, load_handlers
+from predictor.actions import BUILTIN_ACTIONS
+from predictor.history import History
+from predictor.holdout import HoldoutConfig
+from predictor.policy import PolicyConfig, Price
+from predictor.prior import synthetic_ngram
+from streams.cache.connection import connect
+from streams.cache.counters import FleetCounters
+from streams.cache.inputs import NOBODY
+from streams.cache.ledger import JobLedger
+from streams.cache.names import RedisNames
+from streams.contracts.clock import SYSTEM_CLOCK, millis
+from streams.contracts.triggers import BUILTIN_TRIGGERS, TriggerTable
+from streams.ingest.mirror import Mirror, TableRows
+from streams.ingest.output import SliceOutput
+from streams.ingest.publishing import SlicePublisher
+from streams.ingest.scoring import Scorecard
+from streams.ingest.slices import SliceProcessor
+from streams.ingest.speculation import Asked, SpeculationConfig, Speculator
+from streams.ingest.state import Inputs
+from streams.ops.health import Health, HealthServer
+from streams.ops.service import ServiceGroup
+from streams.settings import Settings
+
+
+class Components:
+    """The parts of the streams role; `start` before Faust starts, `stop` after it stopped."""
+
+    def __init__(self, settings: Settings) -> None:
+        registry = load_handlers(settings.handler_modules)
+        names = RedisNames(settings.namespace)
+        redis = connect(settings)
+        self.gap_ms = millis(settings.session_gap_s)
+        self.health = Health()
+        self.output = SliceOutput(settings)
+        self.counters = FleetCounters(redis, names)
+        self.ledger = JobLedger(redis, names, ttl_s=settings.ledger_ttl_s)
+        self.speculator = _speculator(settings)
+        self.processor = _processor(settings, registry, self.speculator)
+        self.publisher = SlicePublisher(self.output, settings.topics, self.counters)
+        self.mirror = Mirror(redis, names, registry.catalogue, self.ledger)
+        self._redis = redis
+        self._services = ServiceGroup(
+            [
+                HealthServer(self.health, settings.metrics_host, settings.metrics_port),
+                self.counters,
+                self.ledger,
+            ]
+        )
+
+    async def start(self) -> None:
+        self.output.open()
+        await self._services.start()
+
+    async def start_mirror(self, rows: Callable[[], TableRows]) -> None:
+        """Once the tables are recovered; also shows readers what is predicted for a user nobody has seen."""
+        self.mirror.rows = rows
+        await self.mirror.start()
+        asked = Asked(NOBODY, History(NOBODY, gap_ms=self.gap_ms), "", frozenset())
+        now_ms = millis(SYSTEM_CLOCK.now())
+        for found in self.speculator.speculate([asked], Inputs({}), now_ms):
+            self.mirror.show(found.shown)
+
+    async def stop(self) -> None:
+        self.output.close()
+        await self.mirror.stop()
+        await self._services.stop()
+        await self._redis.aclose()
+
+
+def _speculator(settings: Settings) -> Speculator:
+    config = SpeculationConfig(
+        enabled=settings.predictor,
+        price=Price(benefit_s=1.0, cost_s=settings.act_above),
+        job_ttl_ms=millis(settings.predicted_job_ttl_s),
+        holdout=HoldoutConfig(fraction=settings.holdout, salt=settings.holdout_salt),
+        policy=PolicyConfig(),
+    )
+    return Speculator(synthetic_ngram(), BUILTIN_ACTIONS, config)
+
+
+def _processor(settings: Settings, registry: Registry, speculator: Speculator) -> SliceProcessor:
+    triggers = TriggerTable([*BUILTIN_TRIGGERS, *registry.triggers], registry.catalogue)
+    return SliceProcessor(
+        triggers=triggers,
+        tasks=registry.catalogue,
+        speculator=speculator,
+        scorecard=Scorecard(),
+        partitions=settings.partitions,
+        most_entities=settings.entities_per_user,
+        clock=SYSTEM_CLOCK,
+    )

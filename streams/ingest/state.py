@@ -1,0 +1,106 @@
+"""What streams knows of one user, and of the entities the user works with."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+
+import msgspec
+
+from predictor.history import History
+from streams.contracts.cloudevents import RecordPlace
+from streams.contracts.tasks import Entity
+
+#: Versions of inputs: the broker's milliseconds, then the offset's last 20 bits. Two events of one
+#: millisecond and topic keep their order, and an event read again gets the version it had.
+_OFFSET_BITS = 20
+
+
+def input_version(place: RecordPlace) -> int:
+    return (place.timestamp_ms << _OFFSET_BITS) | (place.offset & ((1 << _OFFSET_BITS) - 1))
+
+
+class UserState(msgspec.Struct, array_like=True):
+    """A row of the users table. `offsets` holds the last applied offset of each topic."""
+
+    history: History
+    offsets: dict[str, int] = {}
+    version: int = 0
+    #: `entity:id` of what this user brought in, oldest first; the keys of the inputs table.
+    entities: list[str] = []
+
+    def applies(self, topic: str, offset: int) -> bool:
+        """Whether that record is new here: the table may be ahead of the committed offset."""
+        return offset > self.offsets.get(topic, -1)
+
+    def next_version(self, place: RecordPlace) -> int:
+        """A version above all before, even where a broker's clock stepped back."""
+        self.version = max(self.version + 1, input_version(place))
+        return self.version
+
+
+class InputRow(msgspec.Struct, array_like=True, frozen=True):
+    """A row of the inputs table: what an entity's answers are computed from."""
+
+    user_id: str
+    version: int
+    payload: bytes
+
+
+_encoder = msgspec.msgpack.Encoder()
+_users = msgspec.msgpack.Decoder(UserState)
+_inputs = msgspec.msgpack.Decoder(InputRow)
+
+
+class UserStates:
+    """The users table during one slice: each row is read once and written once."""
+
+    def __init__(self, table: MutableMapping[bytes, bytes], gap_ms: int) -> None:
+        self._table = table
+        self._gap_ms = gap_ms
+        self._open: dict[str, UserState] = {}
+
+    def knows(self, user_id: str) -> bool:
+        return user_id in self._open or self._table.get(user_id.encode()) is not None
+
+    def of(self, user_id: str) -> UserState:
+        state = self._open.get(user_id)
+        if state is None:
+            row = self._table.get(user_id.encode())
+            state = _users.decode(row) if row else UserState(History(user_id, gap_ms=self._gap_ms))
+            self._open[user_id] = state
+        return state
+
+    def save(self) -> dict[str, UserState]:
+        """Writes the rows that were opened, and returns them."""
+        for user_id, state in self._open.items():
+            self._table[user_id.encode()] = _encoder.encode(state)
+        return self._open
+
+
+class Inputs:
+    """The inputs table, by entity and id."""
+
+    def __init__(self, table: MutableMapping[bytes, bytes]) -> None:
+        self._table = table
+
+    def get(self, entity: str, entity_id: str) -> InputRow | None:
+        """The entity's input; None for an entity whose event was never seen, or too long ago."""
+        row = self._table.get(f"{entity}:{entity_id}".encode())
+        if row:
+            return _inputs.decode(row)
+        # A user needs no event of its own: what it did is input enough.
+        return InputRow(entity_id, 0, b"{}") if entity == Entity.USER else None
+
+    def put(self, name: str, row: InputRow) -> None:
+        self._table[name.encode()] = _encoder.encode(row)
+
+    def drop(self, name: str) -> None:
+        self._table.pop(name.encode(), None)
+
+
+def decode_user(row: bytes) -> UserState:
+    return _users.decode(row)
+
+
+def decode_input(row: bytes) -> InputRow:
+    return _inputs.decode(row)

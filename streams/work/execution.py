@@ -1,0 +1,107 @@
+"""Runs one job's handler, in this process or in a child, within its time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from handlers.config import HandlerConfig
+from handlers.context import Context, MediaPolicy, encode_context
+from handlers.contract import Handler
+from handlers.execution import run_cpu, run_io
+from handlers.registry import Registry
+from streams.cache.inputs import MirrorReader
+from streams.cache.reader import AnswerReader
+from streams.contracts.clock import Clock
+from streams.contracts.jobs import Job
+from streams.contracts.keys import CacheKey
+from streams.contracts.results import State
+from streams.contracts.tasks import Entity
+from streams.work.pool import CpuPool, JobTimeoutError
+
+
+class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
+    media: MediaPolicy
+    artifact_dir: str
+    handlers: HandlerConfig
+
+
+class Executor:
+    """Gives a handler what it needs and runs it; raises the handler's typed outcomes."""
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        pool: CpuPool,
+        answers: AnswerReader,
+        mirror: MirrorReader,
+        config: ExecutionConfig,
+        clock: Clock,
+    ) -> None:
+        self._registry = registry
+        self._pool = pool
+        self._answers = answers
+        self._mirror = mirror
+        self._config = config
+        self._clock = clock
+
+    def version(self, task: str) -> str:
+        handler = self._registry.get(task)
+        return handler.version if handler is not None else "none"
+
+    async def absent_needs(self, job: Job) -> list[str]:
+        """The tasks whose results this one wants and that the cache does not have."""
+        handler = self._registry.get(job.task)
+        if handler is None or not handler.needs:
+            return []
+        keys = [CacheKey(need, job.entity, job.entity_id) for need in handler.needs]
+        found = await self._answers.read_many(keys)
+        return [key.task for key, envelope in zip(keys, found, strict=True) if envelope is None]
+
+    async def run(self, job: Job) -> bytes:
+        """The result as JSON; raises `Outcome`, `HandlerError`, `JobTimeoutError` or `ChildDiedError`."""
+        handler = self._registry.require(job.task)
+        context = await self._context(job, handler)
+        payload = bytes(job.payload)
+        timeout_s = handler.spec.timeout_s
+        if handler.kind == "cpu":
+            encoded = encode_context(context)
+            found: bytes = await self._pool.run(
+                run_cpu, handler.task, handler.module, payload, encoded, timeout_s=timeout_s
+            )
+            return found
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await run_io(handler, payload, context)
+        except TimeoutError as exc:
+            raise JobTimeoutError(f"ran longer than {timeout_s:.0f} s and was cancelled") from exc
+
+    async def _context(self, job: Job, handler: Handler) -> Context:
+        now = self._clock.now()
+        history = await self._mirror.history(job.user_id) if job.entity == Entity.USER else []
+        return Context(
+            job_id=job.id,
+            key=job.key,
+            user_id=job.user_id,
+            now=now,
+            deadline=now + handler.spec.timeout_s,
+            media=self._config.media,
+            artifact_dir=self._config.artifact_dir,
+            results=await self._results(job, handler),
+            history=tuple(history),
+            config=self._config.handlers,
+        )
+
+    async def _results(self, job: Job, handler: Handler) -> dict[str, Any]:
+        if not handler.needs:
+            return {}
+        keys = [CacheKey(need, job.entity, job.entity_id) for need in handler.needs]
+        found = await self._answers.read_many(keys)
+        return {
+            envelope.task: envelope.result
+            for envelope in found
+            if envelope is not None and envelope.state is not State.UNAVAILABLE
+        }

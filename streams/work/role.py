@@ -1,0 +1,132 @@
+"""The worker role: everything put together from the settings, run until a signal."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+
+from handlers.config import load_handler_config
+from handlers.context import MediaPolicy
+from handlers.registry import load_handlers
+from streams.cache.answers import AnswerStore
+from streams.cache.batching import Batcher
+from streams.cache.connection import connect
+from streams.cache.counters import FleetCounters
+from streams.cache.inputs import MirrorReader
+from streams.cache.ledger import JobLedger
+from streams.cache.names import RedisNames
+from streams.cache.presence import WorkerInfo, WorkerPresence
+from streams.cache.reader import AnswerReader
+from streams.contracts.clock import SYSTEM_CLOCK
+from streams.kafka.producer import AckedProducer
+from streams.ops.health import Health, HealthServer
+from streams.ops.service import Service, ServiceGroup
+from streams.settings import Settings
+from streams.work.execution import ExecutionConfig, Executor
+from streams.work.leases import LeaseKeeper
+from streams.work.letters import JobLetters
+from streams.work.pool import CpuPool
+from streams.work.processing import JobProcessor, ProcessingConfig
+from streams.work.reporting import JobReporter
+from streams.work.retry import RetryPolicy
+from streams.work.worker import Worker
+
+
+class WorkerRole:
+    """The services of a worker process, in the order they start."""
+
+    def __init__(self, settings: Settings) -> None:
+        clock = SYSTEM_CLOCK
+        self.id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self._settings = settings
+        self._started_at = clock.now()
+        registry = load_handlers(settings.handler_modules)
+        names = RedisNames(settings.namespace)
+        self._redis = connect(settings)
+        store = AnswerStore(self._redis, names, settings.lease_s)
+        self.claims = Batcher("claim", store.claim)
+        self.finishes = Batcher("finish", store.finish)
+        leases = LeaseKeeper(store, settings.lease_s)
+        counters = FleetCounters(self._redis, names)
+        ledger = JobLedger(self._redis, names, ttl_s=settings.ledger_ttl_s)
+        producer = AckedProducer(settings)
+        letters = JobLetters(producer, settings.topics)
+        self._pool = CpuPool(settings.cpu_processes, settings.child_memory_mb)
+        executor = Executor(
+            registry=registry,
+            pool=self._pool,
+            answers=AnswerReader(self._redis, names),
+            mirror=MirrorReader(self._redis, names),
+            config=_execution_config(settings),
+            clock=clock,
+        )
+        processor = JobProcessor(
+            worker_id=self.id,
+            tasks=registry.catalogue,
+            executor=executor,
+            claims=self.claims,
+            finishes=self.finishes,
+            leases=leases,
+            letters=letters,
+            retries=RetryPolicy(
+                max_attempts=settings.max_attempts,
+                base_s=settings.backoff_s,
+                longest_s=settings.backoff_max_s,
+            ),
+            reporter=JobReporter(ledger, counters, self.id, clock),
+            config=ProcessingConfig(
+                stale_s=settings.stale_s,
+                unavailable_ttl_s=settings.unavailable_ttl_s,
+                ttl_jitter=settings.ttl_jitter,
+            ),
+            clock=clock,
+        )
+        self.worker = Worker(settings, processor, letters, clock)
+        health = Health()
+        health.add_ready("worker", self.worker.readiness)
+        health.add_ready("redis", self._redis_answers)
+        self.health_server = HealthServer(health, settings.metrics_host, settings.metrics_port)
+        presence = WorkerPresence(self._redis, names, self._info)
+        self._services: list[Service] = [
+            self.health_server,
+            counters,
+            ledger,
+            producer,
+            self.claims,
+            self.finishes,
+            leases,
+            presence,
+            self.worker,
+        ]
+
+    def group(self) -> ServiceGroup:
+        return ServiceGroup(self._services)
+
+    async def close(self) -> None:
+        await self._pool.stop()
+        await self._redis.aclose()
+
+    def _redis_answers(self) -> str | None:
+        away = self.claims.away_since or self.finishes.away_since
+        return None if away is None else "Redis does not answer; jobs wait"
+
+    def _info(self) -> WorkerInfo:
+        return WorkerInfo(
+            id=self.id,
+            slots=self._settings.workers,
+            in_progress=self.worker.in_progress,
+            started_at=self._started_at,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+        )
+
+
+def _execution_config(settings: Settings) -> ExecutionConfig:
+    return ExecutionConfig(
+        media=MediaPolicy(
+            roots=tuple(str(root) for root in settings.media_roots), hosts=settings.media_hosts
+        ),
+        artifact_dir=str(settings.artifact_dir.absolute()),
+        handlers=load_handler_config(os.environ),
+    )
