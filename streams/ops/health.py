@@ -10,11 +10,14 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import orjson
+import structlog
 from prometheus_client import REGISTRY, make_wsgi_app
 
 from streams.contracts.clock import SYSTEM_CLOCK, Clock
 from streams.contracts.errors import ConfigurationError
 from streams.ops.service import BackgroundService
+
+_log = structlog.get_logger(__name__)
 
 #: Answers None where all is well, else a sentence for the person who is looking.
 Check = Callable[[], str | None]
@@ -71,8 +74,10 @@ class _Server(ThreadingMixIn, WSGIServer):
 class HealthServer(BackgroundService):
     """Serves a role's health and metrics on a port of its own, and keeps the loop's heartbeat."""
 
-    def __init__(self, health: Health, host: str, port: int) -> None:
+    def __init__(self, health: Health, host: str, port: int, *, may_be_taken: bool = False) -> None:
+        """`may_be_taken`: several processes share the setting (uvicorn's workers); the first one serves."""
         super().__init__()
+        self._may_be_taken = may_be_taken
         self._health = health
         self._host = host
         self._port = port
@@ -90,6 +95,9 @@ class HealthServer(BackgroundService):
                 self._host, self._port, self._answer, server_class=_Server, handler_class=_QuietHandler
             )
         except OSError as exc:
+            if self._may_be_taken:
+                _log.warning("another process serves the metrics port", port=self._port)
+                return
             raise ConfigurationError(
                 f"cannot listen on {self._host}:{self._port} ({exc.strerror}); "
                 "set PRECOMPUTE_METRICS_PORT to a free port, or to 0 for any"

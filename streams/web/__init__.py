@@ -1,0 +1,1 @@
+"""The HTTP side: reads answered in milliseconds, events and requests taken in."""

@@ -1,0 +1,112 @@
+"""What the API takes in: events for streams, and jobs that a reader or an operator asks for."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from streams.cache.counters import FleetCounters
+from streams.cache.inputs import EntityInput, MirrorReader
+from streams.cache.ledger import JobLedger
+from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
+from streams.contracts.cloudevents import encode_binary
+from streams.contracts.errors import EventError
+from streams.contracts.events import Event, decode_data, topic_of
+from streams.contracts.ids import is_id
+from streams.contracts.jobs import Job, Why, encode_job, new_job
+from streams.contracts.keys import CacheKey
+from streams.contracts.states import Status
+from streams.contracts.tasks import Entity
+from streams.contracts.topics import TopicNames
+from streams.contracts.triggers import TriggerTable
+from streams.kafka.producer import AckedProducer
+
+#: The source of events that came over HTTP.
+SOURCE = "precompute/api"
+
+
+class EventPublisher:
+    """Publishes an event and answers the ids of the jobs that streams will make of it."""
+
+    def __init__(self, producer: AckedProducer, topics: TopicNames, triggers: TriggerTable) -> None:
+        self._producer = producer
+        self._topics = topics
+        self._triggers = triggers
+
+    async def publish(
+        self, event_type: str, user_id: str, data: Mapping[str, Any], *, event_id: str | None = None
+    ) -> list[Job]:
+        """Returns once Kafka has it; raises `EventError` for data that is no such event."""
+        if not is_id(user_id):
+            raise EventError("user_id takes 1 to 128 of A-Za-z0-9._-", reason="schema", field="user_id")
+        raw = msgspec.json.encode({**data, "user_id": user_id})
+        now = datetime.now(UTC)
+        event = Event(
+            type=event_type,
+            source=SOURCE,
+            id=event_id or uuid.uuid4().hex,
+            time_ms=millis(now.timestamp()),
+            user_id=user_id,
+            data=decode_data(event_type, raw),
+            raw_data=raw,
+        )
+        value, headers = encode_binary(event_type, raw, source=SOURCE, event_id=event.id, time=now)
+        topic = topic_of(event_type, self._topics)
+        await self._producer.send(topic, value, key=user_id, headers=list(headers))
+        return self._triggers.jobs(event, input_version=0, now_ms=event.time_ms)
+
+
+class JobRequester:
+    """Makes jobs from the inputs that streams mirrored."""
+
+    def __init__(
+        self,
+        producer: AckedProducer,
+        topics: TopicNames,
+        *,
+        mirror: MirrorReader,
+        ledger: JobLedger,
+        counters: FleetCounters,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._producer = producer
+        self._topics = topics
+        self._mirror = mirror
+        self._ledger = ledger
+        self._counters = counters
+        self._clock = clock
+
+    async def request(self, keys: Sequence[CacheKey], *, why: Why, priority: int, cause: str) -> list[Job]:
+        """The jobs that are in Kafka now; a key whose entity nobody has published an event of is left out."""
+        jobs = []
+        for key in keys:
+            found = await self._input(key)
+            if found is None:
+                continue
+            now_ms = millis(self._clock.now())
+            job = new_job(
+                key,
+                cause=cause,
+                user_id=found.user_id,
+                priority=priority,
+                why=why,
+                created_at=now_ms,
+                input_version=found.input_version,
+                payload=bytes(found.payload),
+            )
+            await self._producer.send(self._topics.jobs(priority), encode_job(job), key=job.key)
+            self._ledger.record(job, Status.QUEUED)
+            self._counters.add("tasks_queued")
+            jobs.append(job)
+        return jobs
+
+    async def _input(self, key: CacheKey) -> EntityInput | None:
+        found = await self._mirror.input(key.entity, key.entity_id)
+        if found is None and key.entity == Entity.USER:
+            # A user needs no event of its own: what it did is input enough.
+            return EntityInput(user_id=key.entity_id, payload=msgspec.Raw(b"{}"), input_version=0)
+        return found
