@@ -21,6 +21,10 @@ BUILTIN_MODULES: tuple[str, ...] = (
     "handlers.scene_detection",
     "handlers.face_detection",
     "handlers.thumbnail_generation",
+    "handlers.ctr_prediction",
+    "handlers.roas_prediction",
+    "handlers.dashboard_data",
+    "handlers.campaign_analytics",
 )
 
 _WHY = {

@@ -1,0 +1,1 @@
+"""Arithmetic of estimates and time series; the standard library alone."""
