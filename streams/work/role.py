@@ -21,7 +21,7 @@ from streams.cache.reader import AnswerReader
 from streams.contracts.clock import SYSTEM_CLOCK
 from streams.kafka.producer import AckedProducer
 from streams.ops.health import Health, HealthServer
-from streams.ops.service import Service, ServiceGroup
+from streams.ops.service import BackgroundService, Service, ServiceGroup
 from streams.settings import Settings
 from streams.work.execution import ExecutionConfig, Executor
 from streams.work.leases import LeaseKeeper
@@ -99,6 +99,11 @@ class WorkerRole:
             presence,
             self.worker,
         ]
+
+    @property
+    def watched(self) -> list[BackgroundService]:
+        """Parts without which the process must not live on."""
+        return [service for service in self._services if isinstance(service, BackgroundService)]
 
     def group(self) -> ServiceGroup:
         return ServiceGroup(self._services)

@@ -1,0 +1,56 @@
+"""Puts the commands together and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from streams.cli import answers, config, events, roles, topics
+from streams.contracts.errors import PrecomputeError
+from streams.local.state import adopt_state
+from streams.version import VERSION
+
+app = typer.Typer(
+    name="precompute",
+    help="Answers that exist before anyone asks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+for module in (roles, events, answers):
+    module.register(app)
+app.add_typer(topics.app, name="topics")
+app.add_typer(config.app, name="config")
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001 (typer's callback)
+    if value:
+        print(VERSION)  # noqa: T201 (data on stdout)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    adopt_state()
+
+
+def main() -> None:
+    """The console script's entry."""
+    try:
+        app()
+    except PrecomputeError as exc:
+        print(f"precompute: {exc}", file=sys.stderr)  # noqa: T201 (a command's last word)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of a pipe left; a traceback would only be noise.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
