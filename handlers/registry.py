@@ -20,7 +20,9 @@ ENTRY_POINT_GROUP = "precompute.handlers"
 BUILTIN_MODULES: tuple[str, ...] = (
     "handlers.scene_detection",
     "handlers.face_detection",
+    "handlers.hook_analysis",
     "handlers.thumbnail_generation",
+    "handlers.caption_generation",
     "handlers.ctr_prediction",
     "handlers.roas_prediction",
     "handlers.dashboard_data",
