@@ -60,9 +60,9 @@ class AnswerReader:
 
 def envelope_of(stored: StoredResult, now_ms: int) -> Envelope:
     state = State.FRESH if now_ms < stored.expires_at else State.STALE
-    if stored.result is None:
+    if not stored.is_available:
         state = State.UNAVAILABLE
-    result: Any = msgspec.json.decode(stored.result) if stored.result is not None else None
+    result: Any = msgspec.json.decode(stored.result)
     return Envelope(
         key=stored.key,
         task=stored.task,
@@ -83,5 +83,5 @@ def envelope_of(stored: StoredResult, now_ms: int) -> Envelope:
 
 def etag_of(stored: StoredResult) -> str:
     """A strong tag: it changes when the result's bytes do, and not when only its age does."""
-    body = bytes(stored.result) if stored.result is not None else (stored.reason or "").encode()
+    body = bytes(stored.result) if stored.is_available else (stored.reason or "").encode()
     return hashlib.blake2b(body, digest_size=12).hexdigest()

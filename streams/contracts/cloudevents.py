@@ -47,7 +47,8 @@ class _Structured(msgspec.Struct, frozen=True):
     source: _Attribute
     id: _Attribute
     time: datetime | None = None
-    data: msgspec.Raw | None = None
+    #: Empty where it is missing: a union of Raw and None would not decode.
+    data: msgspec.Raw = msgspec.Raw()
     data_base64: str | None = None
     traceparent: str | None = None
 
@@ -171,7 +172,7 @@ def _decode(decoder: msgspec.json.Decoder[Any], value: bytes) -> Any:
 
 
 def _data_of(event: _Structured) -> bytes:
-    if event.data is not None:
+    if bytes(event.data):
         return bytes(event.data)
     if event.data_base64 is None:
         raise EventError("data is missing", reason="schema", field="data")

@@ -19,6 +19,9 @@ class State(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+NO_RESULT = msgspec.Raw(b"null")
+
+
 class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker writes. Times are whole milliseconds since the Unix epoch, `compute_ms` a duration.
 
@@ -35,13 +38,18 @@ class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
     computed_at: int
     expires_at: int
     compute_ms: float
-    result: msgspec.Raw | None = None
+    #: JSON; `null` exactly where there is a reason. (A union of Raw and None would not decode.)
+    result: msgspec.Raw = NO_RESULT
     reason: str | None = None
     message: str | None = None
 
     def __post_init__(self) -> None:
-        if (self.result is None) == (self.reason is None):
+        if (bytes(self.result) == b"null") == (self.reason is None):
             raise ValueError("a stored result has either a result or a reason, never both or neither")
+
+    @property
+    def is_available(self) -> bool:
+        return self.reason is None
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,14 +50,7 @@ class StreamsApp(faust.App):  # type: ignore[misc]
         self._declare_health()
 
     def _table(self, name: str) -> SliceTable:
-        table: SliceTable = self.Table(
-            name,
-            partitions=self.precompute.partitions,
-            key_type=bytes,
-            value_type=bytes,
-            key_serializer="raw",
-            value_serializer="raw",
-        )
+        table: SliceTable = self.Table(name, partitions=self.precompute.partitions)
         return table
 
     async def on_start(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.contracts.errors import UnavailableError
+from streams.kafka.config import KAFKA_LOG
 from streams.kafka.producer import Headers, producer_config
 from streams.settings import Settings
 
@@ -38,7 +39,7 @@ class SliceOutput:
                 self._settings,
                 **{"delivery.report.only.error": True, "on_delivery": self._on_delivery},
             ),
-            logger=None,
+            logger=KAFKA_LOG,
         )
 
     def close(self) -> None:

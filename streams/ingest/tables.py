@@ -18,6 +18,9 @@ class SliceTable(faust.Table):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Faust's default is json, and a recovery that fails to decode idles with one warning.
+        self.key_serializer = "raw"
+        self.value_serializer = "raw"
         self._changed: dict[bytes, bytes | None] = {}
 
     def on_key_get(self, key: bytes) -> None:

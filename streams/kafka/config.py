@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from typing import Any
 
 from streams.contracts.errors import ConfigurationError
 from streams.settings import KafkaSecurity, Settings
+
+#: Where librdkafka's own lines go; it would print them to stderr otherwise.
+KAFKA_LOG = logging.getLogger("rdkafka")
 
 
 def librdkafka_config(settings: Settings) -> dict[str, Any]:

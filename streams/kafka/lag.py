@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.contracts.clock import SYSTEM_CLOCK, Clock
 from streams.contracts.errors import UnavailableError
-from streams.kafka.config import librdkafka_config
+from streams.kafka.config import KAFKA_LOG, librdkafka_config
 from streams.settings import Settings
 
 ANSWER_WITHIN_S = 5.0
@@ -51,7 +51,7 @@ class GroupLag:
 
     def _client(self) -> AdminClient:
         if self._admin is None:
-            self._admin = AdminClient(librdkafka_config(self._settings), logger=None)
+            self._admin = AdminClient(librdkafka_config(self._settings), logger=KAFKA_LOG)
         if not self._partitions:
             topics = self._admin.list_topics(timeout=ANSWER_WITHIN_S).topics
             self._partitions = [

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.contracts.errors import UnavailableError
 from streams.contracts.topics import MAX_RECORD_BYTES
-from streams.kafka.config import librdkafka_config
+from streams.kafka.config import KAFKA_LOG, librdkafka_config
 from streams.ops.service import BackgroundService
 from streams.settings import Settings
 
@@ -52,7 +52,7 @@ class AckedProducer(BackgroundService):
         self._wake = asyncio.Event()
 
     async def on_start(self) -> None:
-        self._producer = Producer(self._conf, logger=None)
+        self._producer = Producer(self._conf, logger=KAFKA_LOG)
         self.spawn(self._serve_reports(), "producer-reports")
 
     async def on_stop(self) -> None:

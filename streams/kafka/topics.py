@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 from streams.contracts.errors import ConfigurationError, UnavailableError
 from streams.contracts.topics import Topic, catalogue
-from streams.kafka.config import librdkafka_config
+from streams.kafka.config import KAFKA_LOG, librdkafka_config
 from streams.settings import Settings
 
 #: Long enough for a broker that is just starting, short enough for a person who mistyped its address.
@@ -57,7 +57,7 @@ class TopicAdmin:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._admin = AdminClient(librdkafka_config(settings), logger=None)
+        self._admin = AdminClient(librdkafka_config(settings), logger=KAFKA_LOG)
 
     def partitions(self) -> dict[str, int]:
         """Partition counts of the topics that exist; raises `UnavailableError` where no broker answers."""

@@ -16,7 +16,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.contracts.topics import RETRY_DELAYS, TopicNames
-from streams.kafka.config import librdkafka_config
+from streams.kafka.config import KAFKA_LOG, librdkafka_config
 from streams.ops.metrics import COMMITS, REBALANCES
 from streams.settings import Settings
 from streams.work.records import Fetched, Partition
@@ -123,7 +123,7 @@ class Intake:
         error: BaseException | None = None
         try:
             consumer = Consumer(
-                {**consumer_config(self._settings), "on_commit": self._on_commit}, logger=None
+                {**consumer_config(self._settings), "on_commit": self._on_commit}, logger=KAFKA_LOG
             )
             try:
                 consumer.subscribe(

@@ -22,7 +22,7 @@ from streams.contracts.errors import PrecomputeError, UnavailableError
 from streams.contracts.ids import derive_job_id
 from streams.contracts.jobs import Group, Job
 from streams.contracts.outcomes import NotAvailable, Reject, Retry, Skip
-from streams.contracts.results import StoredResult
+from streams.contracts.results import NO_RESULT, StoredResult
 from streams.contracts.states import Reason
 from streams.contracts.tasks import TaskCatalogue
 from streams.ops.metrics import CACHE_WRITES
@@ -223,7 +223,7 @@ class JobProcessor:
     def _end(self, claim: Claim, started: int, stored: StoredResult | None, message: str) -> Finish:
         ttl_ms = 0
         if stored is not None:
-            stale_ms = millis(self._config.stale_s) if stored.result is not None else 0
+            stale_ms = millis(self._config.stale_s) if stored.is_available else 0
             ttl_ms = max(1, stored.expires_at - stored.computed_at + stale_ms)
         return Finish(claim, started, stored, ttl_ms, message)
 
@@ -232,12 +232,12 @@ class JobProcessor:
         job: Job,
         started: int,
         *,
-        result: msgspec.Raw | None = None,
+        result: msgspec.Raw = NO_RESULT,
         reason: str | None = None,
         message: str | None = None,
     ) -> StoredResult:
         now = self._now()
-        ttl_s = self._config.unavailable_ttl_s if result is None else self._tasks[job.task].ttl_s
+        ttl_s = self._config.unavailable_ttl_s if reason is not None else self._tasks[job.task].ttl_s
         jitter = 1.0 + self._config.ttl_jitter * random.uniform(-1.0, 1.0)  # noqa: S311 (no secret)
         return StoredResult(
             key=job.key,
