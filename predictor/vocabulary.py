@@ -11,6 +11,8 @@ OTHER_ID = 1
 _RESERVED = (END, OTHER)
 #: LOGIN is context and never an outcome: its id lies outside the outcomes' 0..len-1.
 LOGIN_ID = 255
+#: Stands where a history is shorter than a context.
+NOTHING_ID = 254
 
 #: An id fits a byte (a user's window is a bytearray), and a forest of more classes learns nothing.
 MAX_NAMES = 250

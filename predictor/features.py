@@ -1,0 +1,112 @@
+"""The inputs of blend and forest: one function, for training and for serving.
+
+A feature never comes from the future: counts hold what was observed before the question was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from predictor.experts import (
+    LONG_WINDOW,
+    ContextBank,
+    Floats,
+    count_personal,
+    expert_logs,
+)
+from predictor.history import Action, History
+from predictor.lessons import lessons_of, names_to_remember
+from predictor.situation import DEPTH, Situation, describe
+from predictor.vocabulary import NOTHING_ID, Vocabulary
+from predictor.windows import UserWindows
+
+#: Goes up when the meaning of a feature changes; a model trained on another schema is refused.
+SCHEMA = 1
+
+#: Names a blend can still learn after its training.
+SPARE_NAMES = 8
+
+
+class Observed(NamedTuple):
+    """What n questions look like. `logs` is [n, experts, width], `personal` [n, 4, width]."""
+
+    situations: list[Situation]
+    logs: Floats
+    personal: Floats
+
+
+class FeatureState:
+    """What has been observed so far, by everybody and by each user; grows with every lesson.
+
+    `names` are the outcomes known from the start, END and OTHER first; `width` is their number and the
+    spare ones'.
+    """
+
+    def __init__(self, names: Sequence[str], *, spare: int = SPARE_NAMES) -> None:
+        self.trained = len(names)
+        self.vocabulary = Vocabulary(names, capacity=len(names) + spare)
+        self.width = self.trained + spare
+        self.bank = ContextBank(self.width)
+        self.windows = UserWindows(length=LONG_WINDOW)
+        #: False stops counting in shared contexts; users' own windows still grow.
+        self.learning = True
+
+    def observe(self, history: History, action: Action) -> None:
+        """Counts what `action` teaches; call it before `history.append(action)`."""
+        self.vocabulary.learn(action.name)
+        for lesson in lessons_of(history, action) if self.learning else ():
+            asked_ms = action.at_ms if lesson.opens else _last_ms(history)
+            situation = describe(history, asked_ms, self.vocabulary)
+            self.bank.add(situation, self.vocabulary.id_of(lesson.outcome))
+        remembered = bytes([self.vocabulary.id_of(name) for name in names_to_remember(history, action)])
+        if remembered:
+            window = self.windows.get(history.user_id)
+            if window is None:
+                window = self.windows.put(history.user_id, self._seed(history))
+            self.windows.extend(history.user_id, window, remembered)
+
+    def look_at(self, histories: Sequence[History], now_ms: int) -> Observed:
+        """The expert's opinions and the situations, for n questions at once."""
+        vocabulary = self.vocabulary
+        situations = [describe(history, now_ms, vocabulary) for history in histories]
+        windows = [self.windows.get(history.user_id) or self._seed(history) for history in histories]
+        personal = count_personal(windows, [situation.ids for situation in situations], self.width)
+        logs = expert_logs(self.bank.look_up(situations), personal, self.bank.often())
+        return Observed(situations, logs, personal)
+
+    def _seed(self, history: History) -> bytes:
+        """What a user unknown here did, as far as the history tells."""
+        return bytes([self.vocabulary.id_of(action.name) for action in history.actions])
+
+
+def forest_inputs(observed: Observed, mixed: Floats, trained: int) -> Floats:
+    """[n, features] of a forest: the last ids, the situation's numbers, and per trained outcome how often
+    the session had it, what the experts together say (`mixed`, log-probabilities [n, width]), and how
+    often the user did it lately.
+    """
+    n = len(observed.situations)
+    head = DEPTH + len(observed.situations[0].numbers)
+    inputs = np.zeros((n, head + 3 * trained), np.float32)
+    inputs[:, :head] = [[*map(_ordinal, s.ids), *s.numbers] for s in observed.situations]
+    for row, situation in enumerate(observed.situations):
+        for seen in situation.session:
+            if seen < trained:
+                inputs[row, head + seen] += 1.0
+    inputs[:, head + trained : head + 2 * trained] = mixed[:, :trained]
+    recent = observed.personal[:, 0, :trained]
+    inputs[:, head + 2 * trained :] = recent / (
+        np.add.reduce(recent, axis=1, keepdims=True) + np.float32(2.0)
+    )
+    return inputs
+
+
+def _ordinal(seen: int) -> int:
+    """Outcomes by frequency, LOGIN and nothing below them: a tree's split then means something."""
+    return seen if seen < NOTHING_ID else NOTHING_ID - seen - 1
+
+
+def _last_ms(history: History) -> int:
+    return history.actions[-1].at_ms if history.actions else 0

@@ -1,0 +1,61 @@
+"""Logarithmic pooling: weights of opinions, fitted by maximum likelihood.
+
+p(a) is proportional to exp(sum_e w_e log p_e(a) + bias_a). With one opinion this is temperature scaling
+(Guo et al., "On calibration of modern neural networks", 2017): w = 1 / temperature.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from predictor.experts import Floats
+
+#: Weight of the squared parameters in the loss: keeps the fit determined where opinions agree.
+RIDGE = 1e-4
+_MAX_ITERATIONS = 100
+
+
+class Pool(NamedTuple):
+    """`weights` [opinions] and `bias` [outcomes]."""
+
+    weights: Floats
+    bias: Floats
+
+
+def pool_logs(logs: Floats, pool: Pool) -> Floats:
+    """Log-probabilities [n, outcomes] of the pooled opinions `logs` [n, opinions, outcomes]."""
+    return log_softmax(pool.weights @ logs + pool.bias)
+
+
+def log_softmax(scores: Floats) -> Floats:
+    """Normalises each row of log weights."""
+    scores = scores - np.maximum.reduce(scores, axis=1, keepdims=True)
+    scores -= np.log(np.add.reduce(np.exp(scores), axis=1, keepdims=True))
+    return scores
+
+
+def fit_pool(logs: Floats, outcomes: Any, *, ridge: float = RIDGE) -> Pool:
+    """The pool under which `outcomes` [n] are likeliest; deterministic."""
+    from scipy.optimize import (  # type: ignore[import-untyped]  # noqa: PLC0415 - only training needs it
+        minimize,
+    )
+
+    n, opinions, width = logs.shape
+    rows = np.arange(n)
+
+    def loss(parameters: Any) -> tuple[float, Any]:
+        weights, bias = parameters[:opinions], parameters[opinions:]
+        scores = weights.astype(np.float32) @ logs + bias.astype(np.float32)
+        log_p = log_softmax(scores)
+        error = np.exp(log_p)
+        error[rows, outcomes] -= 1.0
+        slope = np.einsum("nk,nek->e", error, logs, optimize=True) / n + 2 * ridge * weights
+        slope_bias = error.mean(axis=0) + 2 * ridge * bias
+        value = -float(log_p[rows, outcomes].mean()) + ridge * float(parameters @ parameters)
+        return value, np.concatenate([slope, slope_bias]).astype(np.float64)
+
+    start = np.concatenate([np.full(opinions, 1.0 / opinions), np.zeros(width)])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _MAX_ITERATIONS})
+    return Pool(found.x[:opinions].astype(np.float32), found.x[opinions:].astype(np.float32))
