@@ -124,7 +124,7 @@ def handler(
     A built-in task type brings its entity, `ttl_s` and `timeout_s` (seconds); one of your own gives at least
     entity and ttl_s. Raises `ConfigurationError` in one line when the declaration or the signature is wrong.
     """
-    spec = _spec_of(task, entity, ttl_s, timeout_s)
+    spec = task_spec(task, entity, ttl_s, timeout_s)
 
     def declare(target: Callable[..., Any]) -> Handler:
         input_type, result_type = _types_of(target, task, kind, batch_size)
@@ -164,7 +164,8 @@ def check_handler(made: Handler) -> None:
         raise ConfigurationError(f"{where} needs its own result; remove it from needs")
 
 
-def _spec_of(task: str, entity: str | None, ttl_s: float | None, timeout_s: float | None) -> TaskSpec:
+def task_spec(task: str, entity: str | None, ttl_s: float | None, timeout_s: float | None) -> TaskSpec:
+    """The spec of a task type: the built-in one with what was given changed, or a new one."""
     known = BUILTIN_TASKS.get(task)
     if known is not None:
         if entity not in (None, known.entity):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from types import MappingProxyType, ModuleType
 
+from handlers.config import load_handler_config
 from handlers.contract import EventDeclaration, Handler
+from handlers.http_service import load_http_handlers
+from handlers.manifest import Manifest
 from streams.contracts.errors import ConfigurationError
-from streams.contracts.jobs import Why
 from streams.contracts.outcomes import NotAvailable
-from streams.contracts.tasks import BUILTIN_TASKS, TaskCatalogue
+from streams.contracts.tasks import TaskCatalogue
 from streams.contracts.triggers import Trigger
 
 #: A package registers its module of handlers under this group.
@@ -24,17 +28,12 @@ BUILTIN_MODULES: tuple[str, ...] = (
     "handlers.thumbnail_generation",
     "handlers.caption_generation",
     "handlers.ctr_prediction",
+    "handlers.variant_generation",
+    "handlers.variant_scoring",
     "handlers.roas_prediction",
     "handlers.dashboard_data",
     "handlers.campaign_analytics",
 )
-
-_WHY = {
-    "video.uploaded": Why.UPLOAD,
-    "campaign.created": Why.CAMPAIGN,
-    "user.logged_in": Why.LOGIN,
-    "entity.changed": Why.CHANGED,
-}
 
 
 class Registry(Mapping[str, Handler]):
@@ -51,9 +50,7 @@ class Registry(Mapping[str, Handler]):
             known[one.task] = one
         self._handlers = MappingProxyType(known)
         self.events: tuple[EventDeclaration, ...] = _distinct_events(events)
-        own = [one.spec for name, one in known.items() if name not in BUILTIN_TASKS]
-        built_in = [known[name].spec if name in known else spec for name, spec in BUILTIN_TASKS.items()]
-        self.catalogue = TaskCatalogue([*built_in, *own])
+        self.manifest = Manifest.of(known.values())
         _check_needs(self)
 
     def __getitem__(self, task: str) -> Handler:
@@ -75,34 +72,34 @@ class Registry(Mapping[str, Handler]):
         return found
 
     @property
+    def catalogue(self) -> TaskCatalogue:
+        """The task types, those without a handler included."""
+        return self.manifest.catalogue
+
+    @property
     def triggers(self) -> tuple[Trigger, ...]:
         """What the handlers' own `on` asks for, beside the built-in triggers."""
-        return tuple(
-            Trigger(event_type, one.task, one.priority, _WHY.get(event_type, Why.ACTED))
-            for one in self._handlers.values()
-            for event_type in one.on
-        )
+        return self.manifest.triggers
 
     @property
     def answers(self) -> Mapping[str, tuple[str, ...]]:
         """Tasks by the action they answer, from the handlers' `answers`."""
-        table: dict[str, tuple[str, ...]] = {}
-        for one in self._handlers.values():
-            for action in one.answers:
-                table[action] = (*table.get(action, ()), one.task)
-        return MappingProxyType(table)
+        return self.manifest.answers
 
 
-def load_handlers(modules: Sequence[str] = ()) -> Registry:
+def load_handlers(modules: Sequence[str] = (), *, environ: Mapping[str, str] = os.environ) -> Registry:
     """Imports the built-in modules, those of entry points and `modules`, and registers what they declare.
 
-    Raises `ConfigurationError` in one line for a module that does not import, that has no handler, or that
-    declares a name twice.
+    An HTTP service of `PRECOMPUTE_HTTP_HANDLERS` takes the place of a built-in handler. Raises
+    `ConfigurationError` in one line for a module that does not import, that has no handler, or that declares a
+    name twice.
     """
-    names = [*BUILTIN_MODULES, *_entry_point_modules(), *modules]
-    handlers: list[Handler] = []
+    services = _http_handlers(environ)
+    replaced = {one.task for one in services}
+    built_in = [one for name in BUILTIN_MODULES for one in declared_in(_import(name))]
+    handlers = [*services, *(one for one in built_in if one.task not in replaced)]
     events: list[EventDeclaration] = []
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys([*_entry_point_modules(), *modules]):
         module = _import(name)
         found = declared_in(module)
         declared = [value for value in vars(module).values() if isinstance(value, EventDeclaration)]
@@ -111,6 +108,11 @@ def load_handlers(modules: Sequence[str] = ()) -> Registry:
         handlers += found
         events += declared
     return Registry(handlers, events)
+
+
+def _http_handlers(environ: Mapping[str, str]) -> list[Handler]:
+    path = load_handler_config(environ).http_handlers
+    return load_http_handlers(Path(path), environ) if path else []
 
 
 def declared_in(module: ModuleType) -> list[Handler]:
