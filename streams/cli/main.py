@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from streams.cli import answers, config, events, roles, topics
+from streams.cli import answers, config, demo, events, roles, topics
 from streams.contracts.errors import PrecomputeError
 from streams.local.state import adopt_state
+from streams.ops.parent import follow_parent
 from streams.version import VERSION
 
 app = typer.Typer(
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (roles, events, answers):
+for module in (demo, roles, events, answers):
     module.register(app)
 app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")
@@ -40,6 +41,7 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
+    follow_parent()
     adopt_state()
 
 
