@@ -1,0 +1,107 @@
+"""A real Apache Kafka broker on this machine, without Docker and without a Java of the system."""
+
+from __future__ import annotations
+
+import base64
+import re
+import subprocess
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from streams.contracts.errors import UnavailableError
+from streams.local.java import java_environment
+from streams.local.kafka_properties import server_properties
+from streams.local.kafka_runtime import VERSION, KafkaRuntime
+from streams.local.ports import LOOPBACK, free_port, is_listening
+from streams.local.server import LocalServer
+
+_CONFIG = "server.properties"
+_FORMAT_WITHIN_S = 60.0
+_ANSWER_WITHIN_S = 1.0
+
+
+class LocalKafka(LocalServer):
+    """One node, broker and controller, `PLAINTEXT` on 127.0.0.1.
+
+        with LocalKafka() as kafka:
+            kafka.bootstrap_servers
+
+    `home` is the folder for jars and throw-away data (`PRECOMPUTE_LOCAL_HOME`, else `~/.cache/precompute`).
+    `data` is a folder of one's own, kept unless `keep_data=False`; without it the data is thrown away.
+    `properties` go into server.properties.
+    """
+
+    title = f"Apache Kafka {VERSION}"
+    version = VERSION
+    _reason = re.compile(r"\[(ERROR|FATAL)\]|^Caused by|^\S+(Exception|Error)(:|$)|^Error|[Cc]ould not")
+
+    def __init__(
+        self,
+        *,
+        home: Path | None = None,
+        data: Path | None = None,
+        keep_data: bool | None = None,
+        port: int | None = None,
+        properties: Mapping[str, str] | None = None,
+        runtime: KafkaRuntime | None = None,
+    ) -> None:
+        super().__init__(home, data, keep_data=keep_data)
+        self.port = free_port() if port is None else port
+        self._controller_port = free_port()
+        self._properties = dict(properties or {})
+        self._runtime = KafkaRuntime(self.home) if runtime is None else runtime
+        self._flags: tuple[str, ...] = ()
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return f"{LOOPBACK}:{self.port}"
+
+    def _prepare(self) -> None:
+        self._runtime.install()
+        text = server_properties(self.port, self._controller_port, self._properties)
+        (self._folder.path / _CONFIG).write_text(text)
+        if not (self._folder.path / "data" / "meta.properties").exists():
+            self._format()
+
+    def _format(self) -> None:
+        # An id may begin with '-', which the tool would take for an option.
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        done = subprocess.run(  # noqa: S603 (our own Java)
+            self._runtime.java.command(
+                "kafka.tools.StorageTool",
+                "format",
+                f"--cluster-id={cluster}",
+                f"--config={_CONFIG}",
+                flags=self._flags,
+            ),
+            cwd=self._folder.path,
+            env=java_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_FORMAT_WITHIN_S,
+            check=False,
+        )
+        if done.returncode != 0:
+            lines = (done.stdout + done.stderr).strip().splitlines() or ["it wrote nothing"]
+            raise UnavailableError(f"cannot prepare the storage of {self.title}: {lines[-1]}")
+
+    def _arguments(self) -> Sequence[str]:
+        return self._runtime.java.command("kafka.Kafka", _CONFIG, flags=self._flags)
+
+    def _environment(self) -> Mapping[str, str]:
+        return java_environment()
+
+    def _is_ready(self) -> bool:
+        """A broker that lists itself has been unfenced by its controller: it takes records."""
+        if not is_listening(self.port):
+            return False
+        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
+        try:
+            return bool(admin.list_topics(timeout=_ANSWER_WITHIN_S).brokers)
+        except KafkaException:
+            return False
