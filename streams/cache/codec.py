@@ -1,7 +1,7 @@
 """Stored answers as bytes: a fixed header that a script can compare, then the body.
 
-Header, 49 ASCII bytes: format "1", encoding "p" plain or "z" zstd, the input version in 19 digits, then start
-of the computation and expiry in milliseconds, 14 digits each. Fixed-width digits compare as text.
+Header, 73 ASCII bytes: format "1", encoding "p" plain or "z" zstd, the input version in 19 digits, then start
+of the computation and expiry in milliseconds, 14 digits each, and the job's id. Fixed widths compare as text.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from streams.contracts.errors import ContractError
 from streams.contracts.results import StoredResult
 
 FORMAT = b"1"
-HEADER_BYTES = 49
+HEADER_BYTES = 73
 #: Below about a kilobyte zstd saves less than its frame and its call cost.
 COMPRESS_ABOVE = 1024
 #: 14 digits of milliseconds last until the year 5138.
 TIME_DIGITS = 14
 #: What a 63-bit number needs.
 VERSION_DIGITS = 19
+#: What `derive_job_id` gives.
+JOB_ID_WIDTH = 24
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(StoredResult)
@@ -54,7 +56,8 @@ def encode_stored(stored: StoredResult) -> bytes:
         if len(packed) < len(body):
             body, encoding = packed, b"z"
     times = time_digits(stored.started_at) + time_digits(stored.expires_at)
-    return FORMAT + encoding + version_digits(stored.input_version).encode() + times.encode() + body
+    job = f"{stored.job_id:<{JOB_ID_WIDTH}.{JOB_ID_WIDTH}}"
+    return FORMAT + encoding + f"{version_digits(stored.input_version)}{times}{job}".encode() + body
 
 
 def decode_stored(data: bytes) -> StoredResult:

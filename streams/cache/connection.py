@@ -6,24 +6,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import redis.asyncio as aioredis
-from redis import exceptions as redis_errors
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from streams.cache.outage import AWAY
 from streams.contracts.errors import ConfigurationError
 from streams.settings import Settings
 
-#: What "Redis is away" looks like: unreachable, starting, a replica, or full. The rest is a bug of ours.
-AWAY = (
-    redis_errors.ConnectionError,
-    redis_errors.TimeoutError,
-    redis_errors.ReadOnlyError,
-    redis_errors.OutOfMemoryError,
-    redis_errors.ClusterDownError,
-    redis_errors.TryAgainError,
-    OSError,
-    TimeoutError,
-)
+__all__ = ["AWAY", "connect", "safe_url"]
 
 #: A healthy Redis answers in a millisecond; a reader must not wait longer for a broken one.
 CONNECT_TIMEOUT_S = 2.0

@@ -41,12 +41,74 @@ class RedisNames(msgspec.Struct, frozen=True):
 
     @property
     def floors(self) -> str:
-        """Hash of task (or *) to the time before which its answers are invalid."""
-        return f"{self._base}:floors"
+        """Hash of task (or *) to the time (ms) before which its answers are invalid."""
+        return f"{self._base}:{{floors}}"
+
+    @property
+    def floors_text(self) -> str:
+        """The same as one text, "task=ms" a line: a reader gets it beside its answers in one MGET."""
+        return f"{self._base}:{{floors}}:text"
 
     def index(self, task: str) -> str:
         """Sorted set of a task's keys by the time their answers vanish."""
         return f"{self._base}:index:{task}"
+
+    def asked(self, key: str) -> str:
+        """The job that a reader asked for a moment ago: a second reader joins it."""
+        return f"{self._base}:asked:{{{key}}}"
+
+    @property
+    def backplane(self) -> str:
+        """The channel that tells every process's memory what was invalidated."""
+        return f"{self._base}:backplane"
+
+    def reads(self, task: str) -> str:
+        """Sorted set of a task's keys by the time they were last read (ms)."""
+        return f"{self._base}:reads:{task}"
+
+    def unread(self, task: str) -> str:
+        """Sorted set of a task's precomputed answers that nobody has read, by the time they vanish."""
+        return f"{self._base}:unread:{task}"
+
+    @property
+    def cancelled(self) -> str:
+        """Sorted set of cancelled jobs' ids by the time (ms) after which nobody asks any more."""
+        return f"{self._base}:cancelled"
+
+    @property
+    def api_keys(self) -> str:
+        """Hash of key id to what is known of the key; its secret only as a hash."""
+        return f"{self._base}:api-keys"
+
+    @property
+    def audit(self) -> str:
+        """Stream of what people did."""
+        return f"{self._base}:audit"
+
+    @property
+    def replayed(self) -> str:
+        """Sorted set of dead letters (topic/partition/offset) by the time they were replayed."""
+        return f"{self._base}:replayed"
+
+    @property
+    def batches(self) -> str:
+        """Sorted set of batch ids by the time they were handed in."""
+        return f"{self._base}:batches"
+
+    def batch(self, batch_id: str) -> str:
+        return f"{self._base}:batch:{{{batch_id}}}"
+
+    def batch_rows(self, batch_id: str) -> str:
+        """List of a batch's cache keys, in its order."""
+        return f"{self._base}:batch-rows:{{{batch_id}}}"
+
+    def lock(self, name: str) -> str:
+        """Held by the one process of the fleet that does a chore."""
+        return f"{self._base}:lock:{name}"
+
+    def response(self, scope: str, token: str) -> str:
+        """The answer given to an Idempotency-Key."""
+        return f"{self._base}:response:{scope}:{token}"
 
     def input(self, entity: str, entity_id: str) -> str:
         return f"{self._base}:input:{entity}:{entity_id}"

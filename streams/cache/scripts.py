@@ -15,10 +15,10 @@ local out, a = {}, 4
 for k = 1, #KEYS, 4 do
   local token, version, not_before, job = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
   a = a + 4
-  local head = redis.call('GETRANGE', KEYS[k], 0, 48)
+  local head = redis.call('GETRANGE', KEYS[k], 0, 72)
   local verdict = 'run'
-  if #head == 49 and string.sub(head, 36, 49) > now and string.sub(head, 3, 21) >= version
-      and string.sub(head, 22, 35) >= not_before then
+  if #head == 73 and string.sub(head, 36, 49) > now and (string.sub(head, 50, 73) == job
+      or (string.sub(head, 3, 21) >= version and string.sub(head, 22, 35) >= not_before)) then
     verdict = 'fresh'
   else
     local held = redis.call('GET', KEYS[k + 1])
@@ -60,12 +60,12 @@ for k = 1, #KEYS, 4 do
   local mine = held == lease
   local verdict = 'released'
   if ttl ~= '0' then
-    local head = redis.call('GETRANGE', KEYS[k], 0, 48)
+    local head = redis.call('GETRANGE', KEYS[k], 0, 72)
     local there = string.sub(head, 3, 35)
     local mark = redis.call('GET', KEYS[k + 3])
     if there == version .. started then verdict = 'written'
     elseif held and not mine then verdict = 'lost'
-    elseif #head == 49 and there > version .. started then verdict = 'older'
+    elseif #head == 73 and there > version .. started then verdict = 'older'
     elseif mark and mark >= started then verdict = 'invalidated'
     else
       redis.call('SET', KEYS[k], answer, 'PX', ttl)

@@ -111,7 +111,6 @@ class SliceProcessor:
             if event is None:
                 effects.rerouted.append(record)
                 continue
-            effects.counts[event.type, "ok"] += 1
             self._apply(event, record, run)
         self._speculate(run)
         effects.users = states.save()
@@ -137,7 +136,13 @@ class SliceProcessor:
     def _apply(self, event: Event, record: Any, run: _Run) -> None:
         place = _place(record)
         state = run.states.of(event.user_id)
-        if state.applies(record.topic, record.offset):
+        is_new = state.applies(record.topic, record.offset)
+        if is_new and state.is_repeated(event.cause):
+            state.offsets[record.topic] = record.offset
+            run.effects.counts[event.type, "duplicate"] += 1
+            return
+        run.effects.counts[event.type, "ok"] += 1
+        if is_new:
             version = state.next_version(place)
             self._learn(event, state)
             self._keep_input(event, version, state, run)

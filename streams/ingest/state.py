@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import MutableMapping
 
 import msgspec
@@ -13,6 +14,8 @@ from streams.contracts.tasks import Entity
 #: Versions of inputs: the broker's milliseconds, then the offset's last 20 bits. Two events of one
 #: millisecond and topic keep their order, and an event read again gets the version it had.
 _OFFSET_BITS = 20
+#: A publisher that retries does so within a few events of the same user.
+REMEMBERED_EVENTS = 16
 
 
 def input_version(place: RecordPlace) -> int:
@@ -27,10 +30,22 @@ class UserState(msgspec.Struct, array_like=True):
     version: int = 0
     #: `entity:id` of what this user brought in, oldest first; the keys of the inputs table.
     entities: list[str] = []
+    #: Digests of the last events, so that one published twice counts once.
+    recent: list[int] = []
 
     def applies(self, topic: str, offset: int) -> bool:
         """Whether that record is new here: the table may be ahead of the committed offset."""
         return offset > self.offsets.get(topic, -1)
+
+    def is_repeated(self, cause: str) -> bool:
+        """Whether that event was applied lately under another offset; notes it otherwise."""
+        digest = int.from_bytes(hashlib.blake2b(cause.encode(), digest_size=8).digest())
+        if digest in self.recent:
+            return True
+        self.recent.append(digest)
+        if len(self.recent) > REMEMBERED_EVENTS:
+            del self.recent[0]
+        return False
 
     def next_version(self, place: RecordPlace) -> int:
         """A version above all before, even where a broker's clock stepped back."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import httpx
 import structlog
 
 from streams.contracts.errors import UnavailableError
+from streams.local.ports import free_port
 
 _log = structlog.get_logger(__name__)
 
@@ -24,14 +24,6 @@ LOOK_EVERY_S = 0.05
 #: A stopped role finishes what it has in hand; after this it is killed.
 STOP_WITHIN_S = 10.0
 LAST_LINES = 15
-
-
-def free_port() -> int:
-    """A port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class RoleProcess:

@@ -14,7 +14,8 @@ import msgspec
 
 from streams.kafka.topics import TopicAdmin
 from streams.local.kafka import LocalKafka
-from streams.local.roles import ROLES, RoleProcess, free_port
+from streams.local.ports import free_port
+from streams.local.roles import ROLES, RoleProcess
 from streams.local.state import LocalState, cache_home, remove_state, write_state
 from streams.local.valkey import LocalValkey
 from streams.settings import load_settings
@@ -95,7 +96,7 @@ class LocalSystem:
             kafka = LocalKafka(
                 home=cache_home(), data=self.folder / "kafka", keep_data=not self._config.throw_away
             )
-            self._stack.callback(kafka.stop)
+            self._stack.callback(kafka.close)
             kafka.start()
             self.bootstrap_servers = kafka.bootstrap_servers
             self.broker = f"Apache Kafka {kafka.version} at {kafka.bootstrap_servers}"
@@ -105,7 +106,7 @@ class LocalSystem:
         if self._config.redis_url is None:
             self._say("starting Valkey")
             valkey = LocalValkey(data=self.folder / "valkey", keep_data=not self._config.throw_away)
-            self._stack.callback(valkey.stop)
+            self._stack.callback(valkey.close)
             valkey.start()
             self.redis_url = valkey.url
         else:

@@ -80,6 +80,8 @@ class JobProcessor:
         self._config = config
         self._clock = clock
         self._numbers = itertools.count()
+        #: Whether a job of that key and at least that priority is in this worker's hands; set by it.
+        self.holds: Callable[[str, int], bool] = lambda _key, _priority: False
 
     async def process(self, queued: QueuedJob) -> float | None:
         """None when the job has ended; else the seconds after which to process it again."""
@@ -191,6 +193,9 @@ class JobProcessor:
         """Computes the results this job needs first; seconds to wait where somebody else is at it."""
         for need in await self._executor.absent_needs(job):
             key = f"{need}:{job.entity}:{job.entity_id}"
+            if self.holds(key, job.priority):
+                # It comes up by itself; computing it here would only make a duplicate of it.
+                return NEED_AGAIN_S
             inner = msgspec.structs.replace(job, id=derive_job_id(need, key, job.id), task=need, key=key)
             claim = self._new_claim(inner)
             grant = await self._claims.submit(claim)
@@ -215,6 +220,8 @@ class JobProcessor:
         await end
 
     async def _finish(self, claim: Claim, started: int, stored: StoredResult | None, message: str) -> str:
+        # Its end deletes the lease: a renewal meanwhile would report it as lost.
+        self._leases.drop(claim)
         verdict = await self._finishes.submit(self._end(claim, started, stored, message))
         if stored is not None:
             CACHE_WRITES.labels(claim.job.task, verdict).inc()

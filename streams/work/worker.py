@@ -20,6 +20,7 @@ from streams.ops.metrics import (
 )
 from streams.ops.service import BackgroundService
 from streams.settings import Settings
+from streams.work.census import KeyCensus
 from streams.work.delays import DelayQueue
 from streams.work.flow import FlowConfig, FlowControl
 from streams.work.intake import Intake, worker_topics
@@ -57,6 +58,8 @@ class Worker(BackgroundService):
             grace_s=settings.grace_s,
         )
         self._processor = processor
+        self._census = KeyCensus()
+        processor.holds = self._census.holds
         self._letters = letters
         self._clock = clock
         self._retry_prefix = f"{settings.topic_prefix}jobs.retry."
@@ -119,7 +122,9 @@ class Worker(BackgroundService):
             except JobError as exc:
                 self.spawn(self._bury(record, str(exc)), "bury")
                 continue
-            self._accept(QueuedJob(job, record, job.attempt))
+            queued = QueuedJob(job, record, job.attempt)
+            self._census.add(queued)
+            self._accept(queued)
         self._flow.after_put(touched)
 
     def on_assigned(self, partitions: Mapping[Partition, int]) -> None:
@@ -174,8 +179,8 @@ class Worker(BackgroundService):
         def unwanted(queued: QueuedJob) -> bool:
             return queued.record.partition in gone
 
-        self._queues.drop(unwanted)
-        self._delays.drop(unwanted)
+        self._census.remove(self._queues.drop(unwanted))
+        self._census.remove(self._delays.drop(unwanted))
 
     async def _slot(self) -> None:
         while True:
@@ -198,11 +203,16 @@ class Worker(BackgroundService):
             gauge.dec()
             self._in_hand.discard(queued)
             self._queues.finished(queued)
+        if again_s is not None and self._is_ours(queued.record):
+            self._delays.put(queued, again_s)
+        else:
+            self._census.remove([queued])
         if again_s is None:
             self._finish(queued.record)
-        elif self._tracker.is_current(queued.record.partition, queued.record.epoch) and not self._draining:
-            self._delays.put(queued, again_s)
         self._ended.set()
+
+    def _is_ours(self, record: Fetched) -> bool:
+        return not self._draining and self._tracker.is_current(record.partition, record.epoch)
 
     def _finish(self, record: Fetched) -> None:
         self._tracker.finish(record.partition, record.epoch, record.offset)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,10 +19,10 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> ClipTruth:
 
 @pytest.fixture(scope="session")
 def system(
-    kafka: Any, valkey: Any, clip: ClipTruth, tmp_path_factory: pytest.TempPathFactory
+    kafka: str, valkey: str, clip: ClipTruth, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SystemUnderTest]:
     folder = tmp_path_factory.mktemp("e2e")
     roots = [Path(clip.path).parent]
-    with SystemUnderTest(folder, kafka.bootstrap_servers, valkey.url, media_roots=roots) as running:
+    with SystemUnderTest(folder, kafka, valkey, media_roots=roots) as running:
         running.start("streams", "worker", "api")
         yield running

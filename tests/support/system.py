@@ -20,7 +20,8 @@ from streams.contracts.tasks import BUILTIN_TASKS
 from streams.contracts.topics import TopicNames
 from streams.contracts.triggers import BUILTIN_TRIGGERS, TriggerTable
 from streams.kafka.topics import TopicAdmin
-from streams.local.roles import RoleProcess, free_port
+from streams.local.ports import free_port
+from streams.local.roles import RoleProcess
 from streams.settings import load_settings
 from tests.support.waiting import wait_until
 
