@@ -50,4 +50,5 @@ SYSTEM_CLOCK: Clock = SystemClock()
 
 def millis(seconds: float) -> int:
     """Whole milliseconds of a time or a duration in seconds: the unit of every stored time."""
-    return int(seconds * 1000)
+    # Cutting off would lose one in a few hundred: 65.526 s is 65525.999... ms.
+    return round(seconds * 1000)
