@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from typing import Annotated, Any
 import msgspec
 
 from streams.contracts.clock import millis
+from streams.contracts.decoding import failure_of
 from streams.contracts.errors import EventError
 from streams.contracts.events import Event, EventData, decode_data
 from streams.contracts.ids import is_id
@@ -25,7 +27,12 @@ STRUCTURED = b"application/cloudevents+json"
 #: The source of events in plain JSON, which has no such attribute.
 PLAIN_SOURCE = "plain"
 
-_Attribute = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+#: The specification allows no control characters in an attribute.
+_ATTRIBUTE = r"^[^\x00-\x1f\x7f-\x9f]{1,1024}(?![\s\S])"
+_Attribute = Annotated[str, msgspec.Meta(pattern=_ATTRIBUTE)]
+_is_attribute = re.compile(_ATTRIBUTE).match
+#: W3C Trace Context; whatever else stands there is not worth carrying on.
+_is_traceparent = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
 
 
 class RecordPlace(msgspec.Struct, frozen=True):
@@ -86,6 +93,7 @@ def decode_event(value: bytes | None, headers: Headers, place: RecordPlace) -> E
         raise EventError(f"{len(value)} bytes; an event has at most {MAX_EVENT_BYTES}", reason="too_large")
     parts = _split(value, {name.lower(): raw for name, raw in headers})
     data = decode_data(parts.type, parts.raw)
+    _check_text(parts.raw)
     return Event(
         type=parts.type,
         source=parts.source,
@@ -94,7 +102,7 @@ def decode_event(value: bytes | None, headers: Headers, place: RecordPlace) -> E
         user_id=_user_of(data, parts.user_id),
         data=data,
         raw_data=parts.raw,
-        traceparent=parts.traceparent,
+        traceparent=_trace_of(parts.traceparent),
     )
 
 
@@ -118,6 +126,10 @@ def _split_binary(value: bytes, headers: dict[str, bytes | None]) -> _Parts:
         found = text(name)
         if not found:
             raise EventError(f"header {name} is missing or empty", reason="schema", field=name)
+        if _is_attribute(found) is None:
+            raise EventError(
+                f"header {name}: 1 to 1024 characters, no control characters", reason="schema", field=name
+            )
         return found
 
     _check_version(required("ce_specversion"))
@@ -128,7 +140,7 @@ def _split_binary(value: bytes, headers: dict[str, bytes | None]) -> _Parts:
         id=required("ce_id"),
         time=_parse_time(stamp) if stamp else None,
         raw=value,
-        traceparent=text("ce_traceparent") or text("traceparent"),
+        traceparent=_ascii(headers.get("ce_traceparent")) or _ascii(headers.get("traceparent")),
     )
 
 
@@ -147,7 +159,6 @@ def _split_structured(value: bytes) -> _Parts:
 
 def _split_plain(value: bytes, headers: dict[str, bytes | None]) -> _Parts:
     event = _decode(_plain, value)
-    parent = headers.get("traceparent")
     return _Parts(
         type=event.type,
         source=PLAIN_SOURCE,
@@ -155,7 +166,7 @@ def _split_plain(value: bytes, headers: dict[str, bytes | None]) -> _Parts:
         time=event.time,
         raw=bytes(event.data),
         user_id=event.user_id,
-        traceparent=parent.decode("ascii", "replace") if parent else None,
+        traceparent=_ascii(headers.get("traceparent")),
     )
 
 
@@ -163,10 +174,8 @@ def _decode(decoder: msgspec.json.Decoder[Any], value: bytes) -> Any:
     try:
         return decoder.decode(value)
     except msgspec.ValidationError as exc:
-        message, _, path = str(exc).partition(" - at `$.")
-        raise EventError(
-            f"{path.rstrip('`') or 'event'}: {message}", reason="schema", field=path.rstrip("`")
-        ) from exc
+        message, field = failure_of(exc)
+        raise EventError(f"{field or 'event'}: {message}", reason="schema", field=field) from exc
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise EventError(f"not JSON: {exc}", reason="not_json") from exc
 
@@ -180,6 +189,24 @@ def _data_of(event: _Structured) -> bytes:
         return base64.b64decode(event.data_base64, validate=True)
     except (binascii.Error, ValueError) as exc:
         raise EventError(f"data_base64: {exc}", reason="schema", field="data_base64") from exc
+
+
+def _check_text(raw: bytes) -> None:
+    """The decoder leaves fields that it skips unread; the data goes on into other JSON as it is."""
+    if raw.isascii():
+        return
+    try:
+        raw.decode()
+    except UnicodeDecodeError as exc:
+        raise EventError(f"data is not UTF-8: {exc.reason}", reason="not_json", field="data") from exc
+
+
+def _ascii(raw: bytes | None) -> str | None:
+    return raw.decode("ascii", "replace") if raw else None
+
+
+def _trace_of(text: str | None) -> str | None:
+    return text if text is not None and _is_traceparent(text) else None
 
 
 def _check_version(version: str) -> None:

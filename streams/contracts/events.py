@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from streams.contracts.decoding import failure_of
 from streams.contracts.errors import EventError
 from streams.contracts.ids import Id
 from streams.contracts.topics import TopicNames
@@ -120,8 +121,8 @@ def decode_data(event_type: str, raw: bytes | memoryview | msgspec.Raw) -> Event
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as exc:
-        message, _, path = str(exc).partition(" - at `$")
-        field = "data" + path.rstrip("`") if path else "data"
+        message, path = failure_of(exc)
+        field = f"data.{path}" if path else "data"
         raise EventError(f"{field}: {message}", reason="schema", field=field) from exc
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise EventError(f"data is not JSON: {exc}", reason="not_json", field="data") from exc

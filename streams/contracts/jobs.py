@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from streams.contracts.decoding import failure_of
 from streams.contracts.errors import JobError
 from streams.contracts.ids import Id, derive_job_id
 from streams.contracts.keys import CacheKey
@@ -132,6 +133,9 @@ def decode_job(data: bytes) -> Job:
     """Reads a job record; raises `JobError` that names the field."""
     try:
         return _decoder.decode(data)
+    except msgspec.ValidationError as exc:
+        message, field = failure_of(exc)
+        raise JobError(f"not a job: {field or 'record'}: {message}", field=field) from exc
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise JobError(f"not a job: {exc}") from exc
 
