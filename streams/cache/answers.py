@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import redis.asyncio as aioredis
@@ -43,8 +43,8 @@ class Grant(msgspec.Struct, frozen=True):
     """What a claim got.
 
     "run": compute it; `number` counts this job's starts since one ended. "fresh": the answer is there.
-    "busy": another job computes it. "held": this very job holds the lease, in a process that may have died;
-    `number` is the milliseconds until the lease ends.
+    "cancelled": somebody cancelled this job. "busy": another job computes it. "held": this very job holds the
+    lease, in a process that may have died; `number` is the milliseconds until the lease ends.
     """
 
     verdict: str
@@ -80,23 +80,33 @@ class _Script:
 
 
 class Floors:
-    """The times below which wide invalidations put a task's answers, at most `max_age_s` old."""
+    """What people decided about many jobs at once, at most `max_age_s` old: the times below which wide
+    invalidations put a task's answers, and the jobs that were cancelled.
+    """
 
     def __init__(
         self, redis: aioredis.Redis, names: RedisNames, clock: Clock, max_age_s: float = 0.25
     ) -> None:
         self._redis = redis
-        self._name = names.floors
+        self._names = names
         self._clock = clock
         self._max_age = max_age_s
         self._read_at = float("-inf")
         self._floors: dict[bytes, bytes] = {}
+        self._cancelled: frozenset[bytes] = frozenset()
 
     async def refresh(self) -> None:
         now = self._clock.monotonic()
         if now - self._read_at >= self._max_age:
-            self._floors = cast("dict[bytes, bytes]", await self._redis.hgetall(self._name))
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.hgetall(self._names.floors)
+            pipe.zrangebyscore(self._names.cancelled, millis(self._clock.now()), "+inf")
+            self._floors, cancelled = await pipe.execute()
+            self._cancelled = frozenset(cancelled)
             self._read_at = now
+
+    def is_cancelled(self, job_id: str) -> bool:
+        return job_id.encode() in self._cancelled
 
     def of(self, task: str) -> int:
         return max(int(self._floors.get(b"*", 0)), int(self._floors.get(task.encode(), 0)))
@@ -122,6 +132,14 @@ class AnswerStore:
 
     async def claim(self, claims: Sequence[Claim]) -> list[Grant]:
         await self._floors.refresh()
+        wanted = [claim for claim in claims if not self._floors.is_cancelled(claim.job.id)]
+        grants = iter(await self._claim_all(wanted) if wanted else [])
+        return [
+            Grant("cancelled", 0) if self._floors.is_cancelled(claim.job.id) else next(grants)
+            for claim in claims
+        ]
+
+    async def _claim_all(self, claims: Sequence[Claim]) -> list[Grant]:
         now_ms = millis(self._clock.now())
         keys: list[str] = []
         args: list[str | int] = [time_digits(now_ms), self._lease_ms, STARTS_TTL_S]
@@ -160,14 +178,21 @@ class AnswerStore:
         return (names.result(key), names.lease(key), names.starts(key), names.invalidated(key))
 
     async def _index(self, finishes: Sequence[Finish], verdicts: Sequence[str]) -> None:
-        """Notes which keys a task has answers for: invalidation by pattern and refresh look there."""
+        """Notes which keys a task has answers for (invalidation by pattern and refresh look there), and which
+        of them were computed before anybody asked.
+        """
         by_task: dict[str, dict[str, float]] = {}
+        unread: dict[str, dict[str, float]] = {}
         for end, verdict in zip(finishes, verdicts, strict=True):
             if verdict == "written" and end.stored is not None:
                 vanishes = float(end.stored.computed_at + end.ttl_ms)
                 by_task.setdefault(end.stored.task, {})[end.stored.key] = vanishes
+                if end.stored.is_available and end.stored.why is not Why.DEMAND:
+                    unread.setdefault(end.stored.task, {})[end.stored.key] = vanishes
         if by_task:
             async with self._redis.pipeline(transaction=False) as pipe:
                 for task, members in by_task.items():
                     pipe.zadd(self._names.index(task), members)
+                for task, members in unread.items():
+                    pipe.zadd(self._names.unread(task), members)
                 await pipe.execute()

@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, cast
 
+import msgspec
 import redis.asyncio as aioredis
 
 from streams.cache import scripts
+from streams.cache.codec import time_digits
 from streams.cache.connection import AWAY
 from streams.cache.names import RedisNames
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
 from streams.contracts.errors import UnavailableError
 from streams.contracts.keys import KeyPattern
 from streams.contracts.tasks import TaskCatalogue
-from streams.ops.metrics import CACHE_INVALIDATIONS
+from streams.ops.metrics import CACHE_INVALIDATIONS, CACHE_PRECOMPUTED
 
 #: A computation that has not ended after an hour has long lost its lease.
 MARK_TTL_S = 3600
-PAGE = 1000
+PAGE = 500
+
+_GONE, _STAYS = 1, 2
+
+
+class BackplaneMessage(msgspec.Struct, frozen=True):
+    """What every process's memory must forget: the pattern's parts, `*` for any; `at` in ms."""
+
+    task: str
+    entity: str
+    entity_id: str
+    at: int
 
 
 class Invalidator:
     """Invalidates by pattern and counts what was there.
 
     A pattern over many keys raises a floor for its task, which readers compare with the start of each
-    answer's computation; its answers are then removed through the task's index, never by SCAN.
+    answer's computation; its answers are then removed through the task's index, never by SCAN. An answer
+    whose computation began after the invalidation stays, whenever the removal gets to it.
     """
 
     def __init__(
@@ -36,33 +51,85 @@ class Invalidator:
         self._tasks = tasks
         self._clock = clock
 
-    async def invalidate(self, pattern: KeyPattern) -> int:
-        """How many answers were invalidated; raises `UnavailableError` where Redis does not answer."""
+    async def invalidate(self, pattern: KeyPattern, *, at_ms: int | None = None) -> int:
+        """How many answers were invalidated; raises `UnavailableError` where Redis does not answer.
+
+        `at_ms` is when the cause came about, where that was before this call: what was begun since stays.
+        """
+        at = at_ms if at_ms is not None else millis(self._clock.now())
         try:
             exact = pattern.exact_keys(self._tasks)
-            count = await self._remove([str(k) for k in exact]) if exact else await self._sweep(pattern)
+            if exact is not None:
+                count = await self._remove([str(key) for key in exact], at)
+            else:
+                count = await self._sweep(pattern, at)
+            await self._announce(pattern, at)
         except AWAY as exc:
             raise UnavailableError(f"the cache does not answer: {exc}") from exc
         CACHE_INVALIDATIONS.inc(count)
         return count
 
-    async def _sweep(self, pattern: KeyPattern) -> int:
-        now = millis(self._clock.now())
-        tasks = [pattern.task] if pattern.task else list(self._tasks)
-        fields = {"*": now} if pattern.is_everything else dict.fromkeys(tasks, now)
-        await self._redis.hset(self._names.floors, mapping=fields)  # type: ignore[arg-type]
-        return sum([await self._sweep_task(task, now) for task in tasks])
+    async def preview(self, pattern: KeyPattern) -> int:
+        """How many answers an invalidation would find; nothing is changed."""
+        exact = pattern.exact_keys(self._tasks)
+        pipe = self._redis.pipeline(transaction=False)
+        if exact is not None:
+            for key in exact:
+                pipe.exists(self._names.result(str(key)))
+        else:
+            for task in self._tasks_of(pattern):
+                pipe.zcount(self._names.index(task), millis(self._clock.now()), "+inf")
+        try:
+            return sum(await pipe.execute())
+        except AWAY as exc:
+            raise UnavailableError(f"the cache does not answer: {exc}") from exc
 
-    async def _sweep_task(self, task: str, now: int) -> int:
+    def _tasks_of(self, pattern: KeyPattern) -> list[str]:
+        return [pattern.task] if pattern.task else list(self._tasks)
+
+    async def _sweep(self, pattern: KeyPattern, at: int) -> int:
+        tasks = self._tasks_of(pattern)
+        raised = ["*"] if pattern.is_everything else tasks
+        floors = (self._names.floors, self._names.floors_text)
+        await self._redis.eval(scripts.RAISE_FLOORS, 2, *floors, at, *raised)
+        return sum([await self._sweep_task(task, at) for task in tasks])
+
+    async def _sweep_task(self, task: str, at: int) -> int:
         index = self._names.index(task)
-        await self._redis.zremrangebyscore(index, "-inf", now)
-        count = 0
-        while keys := cast("list[bytes]", await self._redis.zrange(index, 0, PAGE - 1)):
-            count += await self._remove([key.decode() for key in keys])
-            await self._redis.zrem(index, *keys)
-        return count
+        await self._redis.zremrangebyscore(index, "-inf", millis(self._clock.now()))
+        removed = passed = 0
+        # Answers begun since stay in the index: the next page starts behind them.
+        while keys := cast("list[bytes]", await self._redis.zrange(index, passed, passed + PAGE - 1)):
+            gone = await self._remove([key.decode() for key in keys], at)
+            left = int(await self._redis.zcard(index))
+            removed += gone
+            passed = min(passed + len(keys) - gone, left)
+        return removed
 
-    async def _remove(self, keys: Sequence[str]) -> int:
-        args: list[Any] = [f"{millis(self._clock.now()):014d}", MARK_TTL_S]
-        names = [n for key in keys for n in (self._names.result(key), self._names.invalidated(key))]
-        return int(await self._redis.eval(scripts.INVALIDATE, len(names), *names, *args))
+    async def _remove(self, keys: Sequence[str], at: int) -> int:
+        names = self._names
+        args: list[Any] = [time_digits(at), MARK_TTL_S]
+        touched = [n for key in keys for n in (names.result(key), names.invalidated(key), names.asked(key))]
+        found: Any = await self._redis.eval(scripts.INVALIDATE, len(touched), *touched, *args)
+        absent = [key for key, what in zip(keys, found, strict=True) if what != _STAYS]
+        await self._forget(absent)
+        return sum(what == _GONE for what in found)
+
+    async def _forget(self, keys: Sequence[str]) -> None:
+        """Takes the keys out of their tasks' lists, and counts those that nobody had read."""
+        by_task: defaultdict[str, list[str]] = defaultdict(list)
+        for key in keys:
+            by_task[key.partition(":")[0]].append(key)
+        if not by_task:
+            return
+        pipe = self._redis.pipeline(transaction=False)
+        for task, members in by_task.items():
+            pipe.zrem(self._names.unread(task), *members)
+            pipe.zrem(self._names.index(task), *members)
+        counts = await pipe.execute()
+        for task, unread in zip(by_task, counts[::2], strict=True):
+            CACHE_PRECOMPUTED.labels(task, "invalidated").inc(unread)
+
+    async def _announce(self, pattern: KeyPattern, at: int) -> None:
+        message = BackplaneMessage(pattern.task or "*", pattern.entity or "*", pattern.entity_id or "*", at)
+        await self._redis.publish(self._names.backplane, msgspec.json.encode(message))

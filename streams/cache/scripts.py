@@ -94,12 +94,36 @@ end
 return out
 """
 
-#: ARGV: mark (ms), mark_ttl_s. Two keys an answer: answer and mark. Returns how many answers were there.
+#: ARGV: mark (ms, 14 digits), mark_ttl_s. Three keys an answer: answer, mark, asked. Returns for each: 0
+#: where there was none, 1 where it is gone, 2 where it was begun after the mark and stays.
 INVALIDATE = """
-local n = 0
-for k = 1, #KEYS, 2 do
-  n = n + redis.call('DEL', KEYS[k])
-  redis.call('SET', KEYS[k + 1], ARGV[1], 'EX', ARGV[2])
+local out = {}
+for k = 1, #KEYS, 3 do
+  local head = redis.call('GETRANGE', KEYS[k], 0, 48)
+  local did = 0
+  if #head > 0 then
+    if #head == 49 and string.sub(head, 22, 35) > ARGV[1] then did = 2
+    else
+      redis.call('DEL', KEYS[k])
+      did = 1
+    end
+  end
+  local mark = redis.call('GET', KEYS[k + 1])
+  if not mark or mark < ARGV[1] then redis.call('SET', KEYS[k + 1], ARGV[1], 'EX', ARGV[2]) end
+  redis.call('DEL', KEYS[k + 2])
+  out[#out + 1] = did
 end
-return n
+return out
+"""
+
+#: KEYS: the floors, their text. ARGV: mark (ms), then task names or *. A floor never sinks.
+RAISE_FLOORS = """
+for a = 2, #ARGV do
+  local old = tonumber(redis.call('HGET', KEYS[1], ARGV[a]) or 0)
+  if tonumber(ARGV[1]) > old then redis.call('HSET', KEYS[1], ARGV[a], ARGV[1]) end
+end
+local all, lines = redis.call('HGETALL', KEYS[1]), {}
+for i = 1, #all, 2 do lines[#lines + 1] = all[i] .. '=' .. all[i + 1] end
+redis.call('SET', KEYS[2], table.concat(lines, '\n'))
+return #lines
 """
