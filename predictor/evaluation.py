@@ -61,7 +61,7 @@ class Evaluated(Protocol):
     def observe(self, history: History, action: Action) -> None: ...
 
 
-class _Asked:
+class Asked:
     """A model and its vocabulary, seen as `Evaluated`."""
 
     def __init__(self, model: Any, vocabulary: Vocabulary, *, learns: bool = True) -> None:
@@ -118,7 +118,7 @@ def evaluate(
     items = replay_log(records, gap_ms=gap_ms)
     settings = config if config is not None else TrainingConfig()
     blend = train_blend(items, names, settings, train=train, validation=validation, version="evaluated")
-    scorer = score_rest(_Asked(blend, blend.state.vocabulary), items)
+    scorer = score_rest(Asked(blend, blend.state.vocabulary), items)
     others = (
         {name: build(records, names, train, validation, gap_ms) for name, build in _BASELINES.items()}
         if baselines
@@ -161,7 +161,7 @@ def _counting(config: NgramConfig, *, online: bool) -> _Baseline:
         for item in until_question(items, train + validation):
             if isinstance(item, Lesson):
                 model.observe(item.history, item.action)
-        return score_rest(_Asked(model, model.vocabulary, learns=online), items)
+        return score_rest(Asked(model, model.vocabulary, learns=online), items)
 
     return build
 

@@ -34,7 +34,7 @@ class NgramConfig(msgspec.Struct, frozen=True, kw_only=True):
     #: Most global contexts of one length; what comes later backs off to shorter ones.
     max_contexts: int = 20_000
     #: Newest occurrences of a context that are counted in a user's window: bounds the time of a prediction.
-    max_matches: int = 64
+    max_matches: int = 200
 
     def __post_init__(self) -> None:
         if not 0 <= self.order <= 4 or not 0 <= self.user_order <= 2:

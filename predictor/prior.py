@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator
 
 from predictor.actions import BUILTIN_ACTIONS
+from predictor.dataset import Record
 from predictor.history import END, LOGIN, Action, History
 from predictor.ngram import Ngram, NgramConfig
 
@@ -74,6 +75,23 @@ def synthetic_sessions(sessions: int = SESSIONS, *, seed: int = 7) -> Iterator[l
         if session[-1] != END:
             session.append(END)
         yield session
+
+
+def synthetic_records(
+    sessions: int = 6_000, *, users: int = 400, start_ms: int = 1_767_225_600_000, seed: int = 7
+) -> list[Record]:
+    """The population as a log: sessions of `users` users over 30 days, actions seconds to minutes apart."""
+    draw = random.Random(seed)  # noqa: S311 - a simulation, not a secret
+    records = []
+    free_at = dict.fromkeys(range(users), 0)
+    for number, session in enumerate(synthetic_sessions(sessions, seed=seed)):
+        user = draw.randrange(users)
+        at_ms = max(start_ms + number * 30 * 86_400_000 // sessions, free_at[user])
+        for name in session[1:-1]:
+            records.append(Record(f"{SYNTHETIC}-{user}", str(number), at_ms, name))
+            at_ms += int(1000 * min(draw.lognormvariate(3.0, 1.2), 1_500))
+        free_at[user] = at_ms + 3_600_000
+    return records
 
 
 def synthetic_ngram(config: NgramConfig | None = None, *, sessions: int = SESSIONS) -> Ngram:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 
-#: Longest window of one user, in actions: one byte each, so 100,000 busy users take about 65 MB.
-WINDOW = 500
+#: Longest window of one user, in actions: one byte each, so 100,000 busy users take about 110 MB.
+WINDOW = 1000
 #: How many users are remembered; the one not seen for longest goes first.
 MAX_USERS = 100_000
 
