@@ -33,10 +33,10 @@ class HttpHandlerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """One task type and its service.
 
     `url` may hold {entity_id}, {user_id}, {key}, {job_id}; values of `headers` may hold ${VARIABLE}, read
-    from the environment. `request` maps names of the body to paths in `{"input", "context", "results"}`, such as
-    `input.title`; without it that whole document is sent. `result` is the path of the result in the answer.
-    `schema` names a JSON file that the result must keep to (type, required, properties, items, enum, minimum,
-    maximum of JSON Schema). Times in seconds; `timeout_s` bounds all attempts together.
+    from the environment. `request` maps names of the body to paths in `{"input", "context", "results"}`, such
+    as `input.title`; without it that whole document is sent. `result` is the path of the result in the
+    answer. `schema` names a JSON file that the result must keep to (type, required, properties,
+    items, enum, minimum, maximum of JSON Schema). Times in seconds; `timeout_s` bounds all attempts together.
     """
 
     task: str

@@ -91,8 +91,8 @@ def load_handlers(modules: Sequence[str] = (), *, environ: Mapping[str, str] = o
     """Imports the built-in modules, those of entry points and `modules`, and registers what they declare.
 
     An HTTP service of `PRECOMPUTE_HTTP_HANDLERS` takes the place of a built-in handler. Raises
-    `ConfigurationError` in one line for a module that does not import, that has no handler, or that declares a
-    name twice.
+    `ConfigurationError` in one line for a module that does not import, that has no handler, or that declares
+    a name twice.
     """
     services = _http_handlers(environ)
     replaced = {one.task for one in services}
