@@ -6,8 +6,9 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 DEMO_ARGS  ?=
 TEST_ARGS  ?=
 BENCH_ARGS ?=
+CHAOS_ARGS ?=
 
-.PHONY: help demo dev test lint format bench lock clean
+.PHONY: help demo dev chaos test lint format bench lock clean
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 18
 
@@ -19,6 +20,9 @@ dev: $(VENV)/.demo     ## the whole system, until Ctrl-C
 
 test: $(VENV)/.dev     ## unit, integration, e2e and chaos tests on a real broker and cache
 	@$(BIN)/python -m pytest $(TEST_ARGS)
+
+chaos: $(VENV)/.dev    ## the long chaos run: CHAOS_ARGS="--jobs 100000 --seed 7 --json"
+	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
 
 lint: $(VENV)/.dev     ## style, types, architecture rules
 	$(BIN)/ruff format --check .

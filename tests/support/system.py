@@ -23,6 +23,7 @@ from streams.kafka.topics import TopicAdmin
 from streams.local.ports import free_port
 from streams.local.roles import RoleProcess
 from streams.settings import load_settings
+from streams.work.intake import worker_topics
 from tests.support.waiting import wait_until
 
 PARTITIONS = 4
@@ -46,7 +47,7 @@ class SystemUnderTest:
         self.folder = folder
         self.topics = TopicNames(f"t{self.id}.", f"streams-{self.id}")
         port = free_port()
-        self.environment = {
+        self.environment: dict[str, str] = {
             "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
             "REDIS_URL": redis_url,
             "PRECOMPUTE_TOPIC_PREFIX": self.topics.prefix,
@@ -94,12 +95,19 @@ class SystemUnderTest:
     def start(self, *roles: str) -> None:
         """Starts roles, each by its name or `role:name`, and waits until they are ready."""
         for label in roles:
-            role, _, name = label.partition(":")
-            log = self.folder / f"{label.replace(':', '-')}.log"
-            self.roles[label] = RoleProcess(role, self.environment, log, name=name or role)
-            self.roles[label].start()
+            self.add(label).start()
         for label in roles:
             self.roles[label].wait_ready()
+
+    def add(self, label: str) -> RoleProcess:
+        """A role that is not started yet."""
+        role, _, name = label.partition(":")
+        log = self.folder / f"{label.replace(':', '-')}.log"
+        self.roles[label] = RoleProcess(role, self.environment, log, name=name or role)
+        return self.roles[label]
+
+    def job_topics(self) -> list[str]:
+        return worker_topics(self.topics)
 
     def send(
         self,

@@ -1,0 +1,1 @@
+"""Faults on purpose: what was published is compared with what was computed and what can be read."""
