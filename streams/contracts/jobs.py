@@ -55,6 +55,10 @@ class Group(StrEnum):
 
 _EMPTY = msgspec.Raw(b"{}")
 
+#: What fits the fixed-width digits that versions and times are compared in: 63 bits, and the year 5138.
+Version = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Millis = Annotated[int, msgspec.Meta(ge=0, lt=10**14)]
+
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One computation asked for. Times are whole milliseconds since the Unix epoch.
@@ -63,20 +67,20 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     `input_version` orders inputs of one key: an answer from a lower one never replaces a higher one's.
     """
 
-    id: str
-    task: str
+    id: Id
+    task: Id
     key: str
-    entity: str
+    entity: Id
     entity_id: Id
     user_id: Id
     priority: Annotated[int, msgspec.Meta(ge=1, le=10)]
     why: Why
-    created_at: int
-    input_version: int
+    created_at: Millis
+    input_version: Version
     probability: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] | None = None
     group: Group = Group.TREATMENT
     payload: msgspec.Raw = _EMPTY
-    expires_at: int | None = None
+    expires_at: Millis | None = None
     attempt: Annotated[int, msgspec.Meta(ge=0)] = 0
 
     def __post_init__(self) -> None:
