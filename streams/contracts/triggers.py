@@ -16,6 +16,7 @@ from streams.contracts.events import (
     Event,
     EventData,
     EventType,
+    UserActed,
     VideoUploaded,
 )
 from streams.contracts.jobs import Job, Priority, Why, new_job
@@ -100,10 +101,10 @@ def subject_of(event: Event, entity: str) -> str | None:
     data: EventData = event.data
     if entity == Entity.USER:
         return event.user_id
-    if isinstance(data, VideoUploaded):
-        return data.video_id if entity == Entity.VIDEO else data.campaign_id
-    if isinstance(data, CampaignCreated) and entity == Entity.CAMPAIGN:
+    if isinstance(data, VideoUploaded) and entity == Entity.VIDEO:
+        return data.video_id
+    if isinstance(data, VideoUploaded | CampaignCreated) and entity == Entity.CAMPAIGN:
         return data.campaign_id
-    if isinstance(data, EntityChanged) and entity == data.entity:
+    if isinstance(data, UserActed | EntityChanged) and entity == data.entity:
         return data.entity_id
     return None
