@@ -20,6 +20,8 @@ PREFIX = "PRECOMPUTE_"
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0.0)]
+#: Redis counts some times in whole seconds, and takes none below one.
+AtLeastASecond = Annotated[float, Field(ge=1.0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -94,8 +96,12 @@ class Settings(BaseSettings):
     predicted_job_ttl_s: PositiveFloat = Field(
         600.0, description="a predicted job not started by then is dropped"
     )
-    holdout: Fraction = Field(0.05, description="share of users whose predicted jobs are scored, not run")
-    holdout_salt: str = Field("1", description="version of the draw; a new one draws a new group")
+    holdout: Annotated[float, Field(ge=0.0, le=0.5)] = Field(
+        0.05, description="share of users whose predicted jobs are scored, not run"
+    )
+    holdout_salt: str = Field(
+        "1", min_length=1, description="version of the draw; a new one draws a new group"
+    )
 
     # Worker
     workers: PositiveInt = Field(3, description="jobs at once in one worker process")
@@ -113,7 +119,7 @@ class Settings(BaseSettings):
     max_attempts: PositiveInt = Field(5, description="attempts before a job goes to the dead letters")
     backoff_s: PositiveFloat = Field(0.5, description="first delay of a retry; doubles with each attempt")
     backoff_max_s: PositiveFloat = Field(600.0, description="longest delay of a retry")
-    lease_s: PositiveFloat = Field(
+    lease_s: AtLeastASecond = Field(
         10.0, description="a lease not renewed for so long is anybody's; below the group's session timeout"
     )
     unavailable_ttl_s: PositiveFloat = Field(
@@ -143,7 +149,7 @@ class Settings(BaseSettings):
     stale_s: Annotated[float, Field(ge=0.0)] = Field(
         3600.0, description="how long after its TTL an answer may still be served, marked stale"
     )
-    ledger_ttl_s: PositiveFloat = Field(86_400.0, description="how long a job's timeline is kept")
+    ledger_ttl_s: AtLeastASecond = Field(86_400.0, description="how long a job's timeline is kept")
 
     # Web
     host: str = Field("127.0.0.1", description="address the API listens on")
@@ -178,6 +184,14 @@ class Settings(BaseSettings):
         high = info.data.get("queue_high")
         if high is not None and value >= high:
             raise ValueError(f"must be below PRECOMPUTE_QUEUE_HIGH ({high})")
+        return value
+
+    @field_validator("backoff_max_s")
+    @classmethod
+    def _backoff_in_order(cls, value: float, info: Any) -> float:
+        first = info.data.get("backoff_s")
+        if first is not None and value < first:
+            raise ValueError(f"must be at least PRECOMPUTE_BACKOFF_S ({first})")
         return value
 
     @cached_property
