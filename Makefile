@@ -34,6 +34,13 @@ format: $(VENV)/.dev   ## rewrite the files in the project's style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+charts: $(VENV)/.dev   ## write the dashboards and the chart's goldens anew
+	@$(BIN)/python -m tools.dashboards
+	@$(BIN)/python -m tools.charts.rendering
+
+check-charts: $(VENV)/.dev ## the chart, its dashboards and alerts, without a cluster (part of test)
+	@$(BIN)/python -m pytest tests/charts $(TEST_ARGS)
+
 bench: $(VENV)/.dev    ## the benchmarks, side by side, JSON and a table
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
