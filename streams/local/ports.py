@@ -15,11 +15,11 @@ _FIRST, _LAST = 15_000, 32_000
 _TRIES = 200
 
 
-def free_port() -> int:
+def free_port(*, other_than: int = 0) -> int:
     """A port of 127.0.0.1 on which nobody listens now, and which outgoing connections will not take."""
     for _ in range(_TRIES):
         port = random.randint(_FIRST, _LAST)  # noqa: S311 (spreads processes apart, guards nothing)
-        if _is_free(port):
+        if port != other_than and _is_free(port):
             return port
     raise UnavailableError(f"no free port between {_FIRST} and {_LAST} on {LOOPBACK}; close some programs")
 

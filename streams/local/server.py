@@ -43,6 +43,7 @@ class LocalServer(ABC):
         keep = data is not None if keep_data is None else keep_data
         self._folder = ServerFolder(data, self.home / "run", keep=keep)
         self._process: ServerProcess | None = None
+        self._start_failed = False
 
     @property
     def is_running(self) -> bool:
@@ -52,6 +53,10 @@ class LocalServer(ABC):
     def pid(self) -> int | None:
         """Of the server itself; None where it does not run."""
         return self._process.pid if self._process is not None and self.is_running else None
+
+    @property
+    def _exit_code(self) -> int | None:
+        return self._process.exit_code if self._process is not None else None
 
     @property
     def log_path(self) -> Path:
@@ -84,8 +89,10 @@ class LocalServer(ABC):
         try:
             self._wait_ready(begin)
         except BaseException:
+            self._start_failed = True
             self.kill()
             raise
+        self._start_failed = False
 
     def stop(self) -> None:
         """Lets it end in order (SIGTERM), kills it where that takes too long; returns when it is gone."""
@@ -98,10 +105,11 @@ class LocalServer(ABC):
             self._process.kill()
 
     def close(self) -> None:
-        """Stops it for good and deletes what is not to be kept."""
+        """Stops it for good and deletes what is not to be kept; after a failed start the log is spared."""
         atexit.unregister(self.close)
         self.stop()
-        self._folder.close()
+        self._process = None
+        self._folder.close(delete=not self._start_failed)
 
     def __enter__(self) -> Self:
         try:
@@ -124,7 +132,10 @@ class LocalServer(ABC):
 
     @abstractmethod
     def _is_ready(self) -> bool:
-        """Whether the server does its work now; asked again and again, must not take long."""
+        """Whether this very server does its work now; asked again and again, must not take long.
+
+        Another one may be on the port: then ours is about to end with that as its reason.
+        """
 
     def _environment(self) -> Mapping[str, str]:
         return os.environ
@@ -134,12 +145,12 @@ class LocalServer(ABC):
         while time.monotonic() < deadline:
             assert self._process is not None
             if self._process.exit_code is not None:
-                raise UnavailableError(f"{self.title} did not start: {self._reason_since(begin)}")
+                raise UnavailableError(f"{self.title} did not start:{self._reason_since(begin)}")
             if self._is_ready():
                 return
             time.sleep(_LOOK_EVERY_S)
         raise UnavailableError(
-            f"{self.title} did not get ready within {self._start_within_s:.0f} s: {self._reason_since(begin)}"
+            f"{self.title} did not get ready within {self._start_within_s:.0f} s:{self._reason_since(begin)}"
         )
 
     def _roll_log(self) -> int:
@@ -151,10 +162,14 @@ class LocalServer(ABC):
         return size
 
     def _reason_since(self, begin: int) -> str:
-        """The telling lines of the log, its last ones where none stands out, and where the rest is."""
+        """The telling lines of the log, and where the rest is."""
         with self.log_path.open("rb") as file:
             file.seek(begin)
-            lines = file.read().decode(errors="replace").splitlines()
-        telling = [line.strip() for line in lines if self._reason.search(line)] or lines
-        shown = list(dict.fromkeys(telling[-_REASON_LINES:])) or ["it wrote nothing"]
-        return "\n  ".join(["", *shown, f"(its log: {self.log_path})"])
+            text = file.read().decode(errors="replace")
+        return f"{self._reason_in(text)}\n  (its log: {self.log_path})"
+
+    def _reason_in(self, output: str) -> str:
+        """The last telling lines, or the last lines where none stands out."""
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        telling = [line for line in lines if self._reason.search(line)] or lines or ["it wrote nothing"]
+        return "".join(f"\n  {line}" for line in dict.fromkeys(telling[-_REASON_LINES:]))

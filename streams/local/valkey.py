@@ -33,7 +33,8 @@ class LocalValkey(LocalServer):
     """
 
     title = "Valkey"
-    _reason = re.compile(r" # |FATAL|[Ee]rror|^>>>")
+    #: Warnings, but not the one about the kernel's overcommit, and what comes before logging has begun.
+    _reason = re.compile(r" # (?!WARNING)|^(?!\d+:)")
     _start_within_s = 30.0
     _stop_within_s = 5.0
 
@@ -93,7 +94,7 @@ class LocalValkey(LocalServer):
             host=LOOPBACK, port=self.port, password=self._password, socket_timeout=_ANSWER_WITHIN_S
         ) as client:
             try:
-                return bool(client.ping())
+                return bool(client.info("server")["process_id"] == self.pid)
             except redis.RedisError:
                 return False  # still loading its data
 
