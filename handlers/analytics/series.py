@@ -18,6 +18,8 @@ COMPARED_DAYS = 7
 JUDGED_AGAINST, MIN_JUDGED_AGAINST = 28, 8
 #: Iglewicz and Hoaglin 1993: a modified z-score beyond 3.5 is an outlier.
 OUTLIER = 3.5
+#: Days that are all alike have no spread to judge by: it counts as one per cent of what is expected.
+LEAST_SPREAD = 0.01
 _MAD_TO_SIGMA = 0.6745
 
 
@@ -179,7 +181,7 @@ def _judge(
     if value is None or len(known) < MIN_JUDGED_AGAINST:
         return None
     expected = median(known)
-    spread = median(abs(one - expected) for one in known)
+    spread = max(median(abs(one - expected) for one in known), LEAST_SPREAD * abs(expected))
     if spread == 0:
         return None
     score = _MAD_TO_SIGMA * (value - expected) / spread
