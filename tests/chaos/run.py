@@ -16,6 +16,7 @@ import msgspec
 from streams.cache.connection import connect
 from streams.cache.names import RedisNames
 from streams.cache.reader import AnswerReader
+from streams.contracts.errors import UnavailableError
 from streams.contracts.keys import CacheKey
 from streams.contracts.results import Envelope
 from streams.kafka.lag import GroupLag
@@ -139,7 +140,11 @@ class ChaosRun:
             async def ask() -> int:
                 return sum((await events.read()).values()) + sum((await jobs.read()).values())
 
-            return asyncio.run(ask())
+            try:
+                return asyncio.run(ask())
+            except UnavailableError:
+                # The broker is still coming back from the last fault.
+                return 1
 
         for role in self.system.roles.values():
             if role.name != "storm":

@@ -80,7 +80,12 @@ class SystemUnderTest:
             base_url=f"http://127.0.0.1:{port}/api/precompute", timeout=20.0, trust_env=False
         )
         self.producer = Producer(
-            {"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "linger.ms": 1}
+            {
+                "bootstrap.servers": bootstrap,
+                "partitioner": "murmur2_random",
+                "linger.ms": 1,
+                "message.max.bytes": 8 * 1024 * 1024,
+            }
         )
 
     def __enter__(self) -> Self:
