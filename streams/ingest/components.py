@@ -25,8 +25,10 @@ from streams.ingest.slices import SliceProcessor
 from streams.ingest.speculation import Asked, SpeculationConfig, Speculator
 from streams.ingest.state import Inputs
 from streams.ops.health import Health, HealthServer
+from streams.ops.metrics import BUILD_INFO
 from streams.ops.service import ServiceGroup
 from streams.settings import Settings
+from streams.version import VERSION
 
 
 class Components:
@@ -55,6 +57,7 @@ class Components:
         )
 
     async def start(self) -> None:
+        BUILD_INFO.labels(VERSION, "streams").set(1)
         self.output.open()
         await self._services.start()
 

@@ -7,6 +7,7 @@ import ssl
 from typing import Any
 
 from streams.contracts.errors import ConfigurationError
+from streams.ops.certificates import export_expiry
 from streams.settings import KafkaSecurity, Settings
 
 #: Where librdkafka's own lines go; it would print them to stderr otherwise.
@@ -60,6 +61,9 @@ def checked(security: KafkaSecurity) -> KafkaSecurity:
     for name, path in (("CA", security.ca_file), ("CERT", security.cert_file), ("KEY", security.key_file)):
         if path is not None and not path.is_file():
             raise ConfigurationError(f"PRECOMPUTE_KAFKA_{name}_FILE: no such file: {path}")
+    for kind, path in (("ca", security.ca_file), ("client", security.cert_file)):
+        if path is not None:
+            export_expiry(kind, path)
     return security
 
 

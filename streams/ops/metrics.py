@@ -32,7 +32,13 @@ JOB_ATTEMPTS_FAILED = Counter("precompute_job_attempts_failed_total", "Failed at
 JOB_WAIT = Histogram("precompute_job_wait_seconds", "Job emitted to started", ["priority"], buckets=_SLOW)
 JOB_DURATION = Histogram("precompute_job_duration_seconds", "Handler's running time", ["task"], buckets=_SLOW)
 JOB_EVENT_TO_CACHED = Histogram(
-    "precompute_job_event_to_cached_seconds", "Job emitted to its answer readable", ["task"], buckets=_SLOW
+    "precompute_job_event_to_cached_seconds",
+    "Job emitted to its answer readable",
+    ["task", "why"],
+    buckets=_SLOW,
+)
+COMPUTE_SECONDS = Counter(
+    "precompute_compute_seconds_total", "Handlers' running time, by what asked for it", ["task", "why"]
 )
 JOBS_IN_PROGRESS = Gauge("precompute_jobs_in_progress", "Jobs running now", ["task"])
 SLOTS = Gauge("precompute_worker_slots", "Jobs this worker may run at once")
@@ -44,6 +50,9 @@ CHILD_DEATHS = Counter(
     "precompute_child_process_deaths_total", "Children that died or were killed", ["reason"]
 )
 COMMITS = Counter("precompute_offset_commits_total", "Offset commits", ["result"])
+LAST_COMMIT = Gauge(
+    "precompute_last_commit_timestamp_seconds", "When this worker last committed offsets, Unix time"
+)
 
 # Both consumers
 CONSUMER_LAG = Gauge("precompute_consumer_lag", "Records not yet committed", ["topic"])
@@ -67,4 +76,13 @@ COMPUTE_SAVED = Counter(
 )
 COMPUTE_WASTED = Counter("precompute_compute_wasted_seconds_total", "Computing time of answers nobody read")
 
+# The fleet's servers, as the API sees them
+REDIS_MEMORY_USED = Gauge("precompute_redis_memory_used_bytes", "Memory Redis uses")
+REDIS_MEMORY_MAX = Gauge(
+    "precompute_redis_memory_max_bytes", "Memory Redis may use; 0 where nothing limits it"
+)
+
+CERTIFICATE_EXPIRY = Gauge(
+    "precompute_certificate_expiry_timestamp_seconds", "When a certificate in use ends, Unix time", ["kind"]
+)
 BUILD_INFO = Gauge("precompute_build_info", "1, with the version as a label", ["version", "role"])

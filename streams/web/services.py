@@ -16,6 +16,7 @@ from streams.kafka.producer import AckedProducer
 from streams.ops.health import Health, HealthServer
 from streams.ops.service import Service, ServiceGroup
 from streams.settings import Settings
+from streams.web.gauges import FleetGauges
 from streams.web.intake import EventPublisher, JobRequester
 from streams.web.refresh import Refresher
 from streams.web.statistics import FleetStatistics, StatisticsSources
@@ -48,6 +49,7 @@ class WebServices:
         )
         self.refresher = Refresher(redis, names, jobs=self.jobs, mirror=self.mirror, stale_s=settings.stale_s)
         lag = GroupLag(settings, settings.group_worker, settings.topics.all_jobs)
+        self.gauges = FleetGauges(redis, lag)
         self.statistics = FleetStatistics(
             StatisticsSources(
                 redis=redis,
@@ -67,6 +69,7 @@ class WebServices:
             ledger,
             self.producer,
             self.waiter,
+            self.gauges,
         ]
         self._group = ServiceGroup(self._services)
 

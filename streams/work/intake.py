@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from streams.contracts.topics import RETRY_DELAYS, TopicNames
 from streams.kafka.config import KAFKA_LOG, librdkafka_config
-from streams.ops.metrics import COMMITS, REBALANCES
+from streams.ops.metrics import COMMITS, LAST_COMMIT, REBALANCES
 from streams.settings import Settings
 from streams.work.records import Fetched, Partition
 
@@ -236,7 +236,9 @@ class Intake:
 
     def _on_commit(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
         COMMITS.labels("failed" if error else "ok").inc()
-        if error is not None:
+        if error is None:
+            LAST_COMMIT.set_to_current_time()
+        else:
             self._call(self._receiver.on_commit_failed, [Partition(o.topic, o.partition) for o in offsets])
 
     def _call(self, function: Callable[..., None], *args: Any) -> None:

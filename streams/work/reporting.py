@@ -7,6 +7,7 @@ from streams.cache.ledger import JobLedger
 from streams.contracts.clock import Clock, millis
 from streams.contracts.states import Reason, Status
 from streams.ops.metrics import (
+    COMPUTE_SECONDS,
     JOB_ATTEMPTS_FAILED,
     JOB_DURATION,
     JOB_EVENT_TO_CACHED,
@@ -34,7 +35,8 @@ class JobReporter:
     def completed(self, queued: QueuedJob, duration_s: float) -> None:
         job = queued.job
         JOB_DURATION.labels(job.task).observe(duration_s)
-        JOB_EVENT_TO_CACHED.labels(job.task).observe(self._age_s(queued))
+        JOB_EVENT_TO_CACHED.labels(job.task, job.why.value).observe(self._age_s(queued))
+        COMPUTE_SECONDS.labels(job.task, job.why.value).inc(duration_s)
         self._counters.add("tasks_completed")
         self._counters.add(f"seconds:{job.task}", duration_s)
         self._counters.add(f"computed:{job.task}")

@@ -21,8 +21,10 @@ from streams.cache.reader import AnswerReader
 from streams.contracts.clock import SYSTEM_CLOCK
 from streams.kafka.producer import AckedProducer
 from streams.ops.health import Health, HealthServer
+from streams.ops.metrics import BUILD_INFO
 from streams.ops.service import BackgroundService, Service, ServiceGroup
 from streams.settings import Settings
+from streams.version import VERSION
 from streams.work.execution import ExecutionConfig, Executor
 from streams.work.leases import LeaseKeeper
 from streams.work.letters import JobLetters
@@ -41,6 +43,7 @@ class WorkerRole:
         self.id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._settings = settings
         self._started_at = clock.now()
+        BUILD_INFO.labels(VERSION, "worker").set(1)
         registry = load_handlers(settings.handler_modules)
         names = RedisNames(settings.namespace)
         self._redis = connect(settings)
