@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import redis.asyncio as aioredis
 from streams.cache import scripts
 from streams.cache.codec import encode_stored, time_digits, version_digits
 from streams.cache.names import RedisNames
+from streams.cache.scripting import Argument, Script
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
 from streams.contracts.jobs import Job, Why
 from streams.contracts.results import StoredResult
@@ -61,24 +61,6 @@ class Finish(msgspec.Struct, frozen=True):
     message: str
 
 
-class _Script:
-    """EVALSHA with a fallback to EVAL after a restart of Redis lost the script."""
-
-    def __init__(self, redis: aioredis.Redis, text: str) -> None:
-        self._redis = redis
-        self._text = text
-        self._sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-
-    async def __call__(self, keys: Sequence[str], args: Sequence[str | bytes | int]) -> list[Any]:
-        try:
-            found: Any = await self._redis.evalsha(self._sha, len(keys), *keys, *args)
-        except aioredis.RedisError as exc:
-            if "NOSCRIPT" not in str(exc) and type(exc).__name__ != "NoScriptError":
-                raise
-            found = await self._redis.eval(self._text, len(keys), *keys, *args)
-        return found  # type: ignore[no-any-return]
-
-
 class Floors:
     """What people decided about many jobs at once, at most `max_age_s` old: the times below which wide
     invalidations put a task's answers, and the jobs that were cancelled.
@@ -126,9 +108,9 @@ class AnswerStore:
         self._floors = Floors(redis, names, clock)
         self._names = names
         self._lease_ms = int(lease_s * 1000)
-        self._claim = _Script(redis, scripts.CLAIM)
-        self._finish = _Script(redis, scripts.FINISH)
-        self._renew = _Script(redis, scripts.RENEW)
+        self._claim = Script(redis, scripts.CLAIM)
+        self._finish = Script(redis, scripts.FINISH)
+        self._renew = Script(redis, scripts.RENEW)
 
     async def claim(self, claims: Sequence[Claim]) -> list[Grant]:
         await self._floors.refresh()
@@ -142,7 +124,7 @@ class AnswerStore:
     async def _claim_all(self, claims: Sequence[Claim]) -> list[Grant]:
         now_ms = millis(self._clock.now())
         keys: list[str] = []
-        args: list[str | int] = [time_digits(now_ms), self._lease_ms, STARTS_TTL_S]
+        args: list[Argument] = [time_digits(now_ms), self._lease_ms, STARTS_TTL_S]
         for claim in claims:
             job = claim.job
             keys += self._keys(job.key)
@@ -154,7 +136,7 @@ class AnswerStore:
     async def finish(self, finishes: Sequence[Finish]) -> list[str]:
         """The verdict of each: "written", "released", "lost", "older" or "invalidated"."""
         keys: list[str] = []
-        args: list[str | bytes | int] = []
+        args: list[Argument] = []
         for end in finishes:
             job = end.claim.job
             keys += self._keys(job.key)
@@ -170,7 +152,7 @@ class AnswerStore:
     async def renew(self, claims: Sequence[Claim]) -> list[bool]:
         """Whether each lease is still ours, renewed if so."""
         keys = [self._names.lease(claim.job.key) for claim in claims]
-        args: list[str | int] = [self._lease_ms, *(claim.lease for claim in claims)]
+        args: list[Argument] = [self._lease_ms, *(claim.lease for claim in claims)]
         return [bool(held) for held in await self._renew(keys, args)]
 
     def _keys(self, key: str) -> tuple[str, str, str, str]:

@@ -30,7 +30,10 @@ class AnswerFetcher:
 
     def __init__(self, redis: Any, names: RedisNames, *, is_cluster: bool = False) -> None:
         self._redis = redis
-        self._names = names
+        self._floors_name = names.floors_text
+        # What stands before and behind the key in its answer's name: putting it together costs as much as
+        # decoding an answer.
+        self._head, self._tail = names.result("/").split("/")
         self._call = self._call_pipeline if is_cluster else self._call_mget
         self._floors = Floors()
         self._is_busy = False
@@ -104,14 +107,15 @@ class AnswerFetcher:
             raise UnavailableError(f"the cache does not answer: {exc}") from exc
 
     async def _call_mget(self, keys: Sequence[str]) -> list[bytes | None]:
-        names = [self._names.floors_text, *map(self._names.result, keys)]
+        head, tail = self._head, self._tail
+        names = [self._floors_name, *[f"{head}{key}{tail}" for key in keys]]
         return self._floors.apply(keys, await self._redis.execute_command("MGET", *names))
 
     async def _call_pipeline(self, keys: Sequence[str]) -> list[bytes | None]:
         pipe = self._redis.pipeline()
-        pipe.get(self._names.floors_text)
+        pipe.get(self._floors_name)
         for key in keys:
-            pipe.get(self._names.result(key))
+            pipe.get(f"{self._head}{key}{self._tail}")
         return self._floors.apply(keys, await pipe.execute())
 
 

@@ -11,7 +11,7 @@ import contextlib
 import math
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from redis import exceptions as redis_errors
 
@@ -30,11 +30,21 @@ SUBSCRIBED = b"subscribed"
 MakeConnection = Callable[[], Any]
 
 
+class HintChannels(Protocol):
+    """What hands out hints, be it over one connection or over one a node of a cluster."""
+
+    def subscribe(self, channel: str) -> None: ...
+
+    def unsubscribe(self, channel: str) -> None: ...
+
+    async def run(self) -> None: ...
+
+
 class HintListener:
     """Keeps its channels subscribed. `on_hint(channel, data)` also gets `SUBSCRIBED` for each new one.
 
-    `on_gap()` is called when hints may have been lost: after every reconnect, once the channels are asked
-    for again. `sharded` False uses plain SUBSCRIBE, for channels that every node hears.
+    `on_gap()` is called when hints are being lost, and again when they come again. `sharded` False uses plain
+    SUBSCRIBE, for channels that every node hears.
     """
 
     def __init__(
@@ -81,6 +91,7 @@ class HintListener:
                 lost = True
             finally:
                 self.is_connected = False
+                self._on_gap()
                 with contextlib.suppress(Exception):
                     await connection.disconnect(nowait=True)
             self._wake.set()

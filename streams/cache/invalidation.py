@@ -10,6 +10,7 @@ import msgspec
 import redis.asyncio as aioredis
 
 from streams.cache import scripts
+from streams.cache.backplane import BackplaneMessage
 from streams.cache.codec import time_digits
 from streams.cache.connection import AWAY
 from streams.cache.names import RedisNames
@@ -24,15 +25,6 @@ MARK_TTL_S = 3600
 PAGE = 500
 
 _GONE, _STAYS = 1, 2
-
-
-class BackplaneMessage(msgspec.Struct, frozen=True):
-    """What every process's memory must forget: the pattern's parts, `*` for any; `at` in ms."""
-
-    task: str
-    entity: str
-    entity_id: str
-    at: int
 
 
 class Invalidator:

@@ -14,6 +14,7 @@ import redis.asyncio as aioredis
 
 from streams.cache.connection import AWAY
 from streams.cache.names import RedisNames
+from streams.cache.scripting import Script
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
 from streams.contracts.errors import UnavailableError
 from streams.contracts.jobs import Job
@@ -102,6 +103,7 @@ class JobLedger(BackgroundService):
         self._ttl_s = int(ttl_s)
         self._clock = clock
         self._pending: dict[str, _Pending] = {}
+        self._record = Script(redis, _RECORD)
 
     def record(
         self,
@@ -173,7 +175,7 @@ class JobLedger(BackgroundService):
             lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in pending.entries)
             facts = msgspec.json.encode(_facts(job))
             args += (job.id, last.status.value, last.at, facts, lines, self._names.jobs_prefix, job.task)
-        await self._redis.eval(_RECORD, len(keys), *keys, *args)
+        await self._record(keys, args)
 
 
 def _facts(job: Job) -> JobFacts:

@@ -65,5 +65,13 @@ def envelope_of(stored: StoredResult, now_ms: int) -> Envelope:
 
 def etag_of(stored: StoredResult) -> str:
     """A strong tag: it changes when the result's bytes do, and not when only its age does."""
-    body = bytes(stored.result) if stored.is_available else (stored.reason or "").encode()
+    return tag_of(body_of(stored))
+
+
+def body_of(stored: StoredResult) -> bytes:
+    """What an answer says, as bytes: its result, or the reason why there is none."""
+    return bytes(stored.result) if stored.is_available else (stored.reason or "").encode()
+
+
+def tag_of(body: bytes) -> str:
     return hashlib.blake2b(body, digest_size=12).hexdigest()

@@ -13,7 +13,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from streams.cache.hints import HintListener, MakeConnection
+from streams.cache.hints import HintChannels
 from streams.contracts.errors import UnavailableError
 
 Found = TypeVar("Found")
@@ -55,14 +55,16 @@ class _Room(Generic[Found]):
 
 
 class WaitingRooms(Generic[Found]):
-    """`look` reads many keys at once; `channel_of` names a key's channel. `run` does the work."""
+    """`look` reads many keys at once; `channel_of` names a key's channel; `hints` makes the listener, from
+    what to call with a hint and what to call at a gap. `run` does the work.
+    """
 
     def __init__(
         self,
         *,
         look: Callable[[Sequence[str]], Awaitable[Sequence[Found | None]]],
         channel_of: Callable[[str], str],
-        connections: MakeConnection,
+        hints: Callable[[Callable[[str, bytes], None], Callable[[], None]], HintChannels],
         most: int,
     ) -> None:
         self._look = look
@@ -72,7 +74,7 @@ class WaitingRooms(Generic[Found]):
         self._keys: dict[str, str] = {}
         self._due: dict[str, None] = {}
         self._wake = asyncio.Event()
-        self._listener = HintListener(connections, on_hint=self._on_hint, on_gap=self._on_gap)
+        self._listener = hints(self._on_hint, self._on_gap)
         self.count = 0
 
     async def wait(

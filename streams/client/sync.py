@@ -1,0 +1,121 @@
+"""The client for code without an event loop: the same client on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import os
+import threading
+from collections.abc import Coroutine, Sequence
+from typing import Any, Self, TypeVar, overload
+
+from streams.client.client import Precompute
+from streams.client.config import ClientConfig
+from streams.client.metrics import ClientMetrics
+from streams.client.resolving import OnMiss
+from streams.client.result import Result
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class PrecomputeSync:
+    """Every call runs on one event loop in a daemon thread; hits in memory do not even go there.
+
+    Safe to share between threads. After a fork the child gets a thread and connections of its own.
+    """
+
+    def __init__(self, config: ClientConfig | None = None, **fields: Any) -> None:
+        self.config = config if config is not None else ClientConfig(**fields)
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._open()
+
+    @property
+    def metrics(self) -> ClientMetrics:
+        return self._client.metrics
+
+    @overload
+    def get(
+        self,
+        key: str,
+        *,
+        type: builtins.type[T],
+        max_age: float | None = None,
+        soft_timeout: float | None = None,
+        hard_timeout: float | None = None,
+        on_miss: OnMiss = "none",
+    ) -> Result[T]: ...
+
+    @overload
+    def get(
+        self,
+        key: str,
+        *,
+        type: None = None,
+        max_age: float | None = None,
+        soft_timeout: float | None = None,
+        hard_timeout: float | None = None,
+        on_miss: OnMiss = "none",
+    ) -> Result[Any]: ...
+
+    def get(
+        self,
+        key: str,
+        *,
+        type: Any = None,  # noqa: A002 (what it is: the type of the value)
+        max_age: float | None = None,
+        soft_timeout: float | None = None,
+        hard_timeout: float | None = None,
+        on_miss: OnMiss = "none",
+    ) -> Result[Any]:
+        """As `Precompute.get`."""
+        known = self._client.peek(key, type, max_age)
+        if known is not None and self._pid == os.getpid():
+            return known
+        return self._run(
+            self._ready().get(
+                key,
+                type=type,
+                max_age=max_age,
+                soft_timeout=soft_timeout,
+                hard_timeout=hard_timeout,
+                on_miss=on_miss,
+            )
+        )
+
+    def get_many(self, keys: Sequence[str], **wishes: Any) -> dict[str, Result[Any]]:
+        """As `Precompute.get_many`."""
+        return self._run(self._ready().get_many(keys, **wishes))
+
+    def close(self) -> None:
+        """Safe to call twice; the client cannot be used again."""
+        if self._loop.is_closed() or self._pid != os.getpid():
+            return
+        self._run(self._client.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ready(self) -> Precompute:
+        if self._pid != os.getpid():
+            with self._lock:
+                if self._pid != os.getpid():
+                    self._open()
+        return self._client
+
+    def _open(self) -> None:
+        self._client = Precompute(self.config)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="precompute-client", daemon=True)
+        self._thread.start()
+        self._pid = os.getpid()
+
+    def _run(self, coroutine: Coroutine[Any, Any, R]) -> R:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
