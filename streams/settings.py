@@ -154,9 +154,25 @@ class Settings(BaseSettings):
     # Web
     host: str = Field("127.0.0.1", description="address the API listens on")
     port: Port = Field(8003, description="port the API listens on")
-    auth: Literal["on", "off"] = Field("on", description="off: no keys are asked for, wherever it listens")
+    auth: Literal["on", "off", "required"] = Field(
+        "on",
+        description="on: keys are asked for unless it listens on loopback; required: always; off: never",
+    )
+    read_only: bool = Field(False, description="refuse everything that changes something; no console actions")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="names, separated by commas, that requests may call this host by; empty: any with a key",
+    )
+    rate_limit: Annotated[float, Field(ge=0.0)] = Field(
+        1000.0, description="requests a second of one caller, where keys are asked for; 0: no limit"
+    )
+    max_batch_bytes: PositiveInt = Field(16 * 1024 * 1024, description="largest body of a batch")
+    max_batch_rows: PositiveInt = Field(100_000, description="most rows of a batch")
     max_body_bytes: PositiveInt = Field(2 * 1024 * 1024, description="largest request body")
     max_wait_s: PositiveFloat = Field(30.0, description="longest `Prefer: wait`")
+    demand_quiet_s: PositiveFloat = Field(
+        10.0, description="readers of a missing key join the job that one of them asked for within so long"
+    )
     max_waiters: PositiveInt = Field(10_000, description="readers that may wait at once in one API process")
 
     # Operation
@@ -168,7 +184,7 @@ class Settings(BaseSettings):
     )
     local_home: Path | None = Field(None, description="folder of the local broker and cache")
 
-    @field_validator("media_hosts", "handler_modules", mode="before")
+    @field_validator("media_hosts", "handler_modules", "allowed_hosts", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
