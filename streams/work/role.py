@@ -8,7 +8,7 @@ import uuid
 
 from handlers.config import load_handler_config
 from handlers.context import MediaPolicy
-from handlers.registry import load_handlers
+from handlers.registry import Registry, load_handlers
 from streams.cache.answers import AnswerStore
 from streams.cache.batching import Batcher
 from streams.cache.connection import connect
@@ -56,40 +56,21 @@ class WorkerRole:
         producer = AckedProducer(settings)
         letters = JobLetters(producer, settings.topics)
         self._pool = CpuPool(settings.cpu_processes, settings.child_memory_mb)
-        executor = Executor(
-            registry=registry,
-            pool=self._pool,
-            answers=AnswerReader(self._redis, names),
-            mirror=MirrorReader(self._redis, names),
-            config=_execution_config(settings),
-            clock=clock,
-        )
         processor = JobProcessor(
             worker_id=self.id,
             tasks=registry.catalogue,
-            executor=executor,
+            executor=self._executor(registry, names),
             claims=self.claims,
             finishes=self.finishes,
             leases=leases,
             letters=letters,
-            retries=RetryPolicy(
-                max_attempts=settings.max_attempts,
-                base_s=settings.backoff_s,
-                longest_s=settings.backoff_max_s,
-            ),
+            retries=_retry_policy(settings),
             reporter=JobReporter(ledger, counters, self.id, clock),
-            config=ProcessingConfig(
-                stale_s=settings.stale_s,
-                unavailable_ttl_s=settings.unavailable_ttl_s,
-                ttl_jitter=settings.ttl_jitter,
-            ),
+            config=_processing_config(settings),
             clock=clock,
         )
         self.worker = Worker(settings, processor, letters, clock)
-        health = Health()
-        health.add_ready("worker", self.worker.readiness)
-        health.add_ready("redis", self._redis_answers)
-        self.health_server = HealthServer(health, settings.metrics_host, settings.metrics_port)
+        self.health_server = HealthServer(self._health(), settings.metrics_host, settings.metrics_port)
         presence = WorkerPresence(self._redis, names, self._info)
         self._services: list[Service] = [
             self.health_server,
@@ -102,6 +83,22 @@ class WorkerRole:
             presence,
             self.worker,
         ]
+
+    def _executor(self, registry: Registry, names: RedisNames) -> Executor:
+        return Executor(
+            registry=registry,
+            pool=self._pool,
+            answers=AnswerReader(self._redis, names),
+            mirror=MirrorReader(self._redis, names),
+            config=_execution_config(self._settings),
+            clock=SYSTEM_CLOCK,
+        )
+
+    def _health(self) -> Health:
+        health = Health()
+        health.add_ready("worker", self.worker.readiness)
+        health.add_ready("redis", self._redis_answers)
+        return health
 
     @property
     def watched(self) -> list[BackgroundService]:
@@ -137,4 +134,18 @@ def _execution_config(settings: Settings) -> ExecutionConfig:
         ),
         artifact_dir=str(settings.artifact_dir.absolute()),
         handlers=load_handler_config(os.environ),
+    )
+
+
+def _retry_policy(settings: Settings) -> RetryPolicy:
+    return RetryPolicy(
+        max_attempts=settings.max_attempts, base_s=settings.backoff_s, longest_s=settings.backoff_max_s
+    )
+
+
+def _processing_config(settings: Settings) -> ProcessingConfig:
+    return ProcessingConfig(
+        stale_s=settings.stale_s,
+        unavailable_ttl_s=settings.unavailable_ttl_s,
+        ttl_jitter=settings.ttl_jitter,
     )
