@@ -9,9 +9,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from redis import exceptions as redis_errors
+
 from streams.cache.codec import decode_stored
 from streams.cache.names import RedisNames
 from streams.cache.outage import AWAY
+from streams.cache.scripting import send_packed
 from streams.contracts.errors import ContractError, UnavailableError
 from streams.contracts.results import StoredResult
 
@@ -108,8 +111,13 @@ class AnswerFetcher:
 
     async def _call_mget(self, keys: Sequence[str]) -> list[bytes | None]:
         head, tail = self._head, self._tail
-        names = [self._floors_name, *[f"{head}{key}{tail}" for key in keys]]
-        return self._floors.apply(keys, await self._redis.execute_command("MGET", *names))
+        words = ("MGET", self._floors_name, *[f"{head}{key}{tail}" for key in keys])
+        try:
+            found = await send_packed(self._redis, *words)
+        except redis_errors.ConnectionError:
+            # A pooled connection that a restart had cut; a new one tells whether Redis is really away.
+            found = await send_packed(self._redis, *words)
+        return self._floors.apply(keys, found)
 
     async def _call_pipeline(self, keys: Sequence[str]) -> list[bytes | None]:
         pipe = self._redis.pipeline()

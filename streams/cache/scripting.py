@@ -6,14 +6,17 @@ redis-py's asyncio client packs commands in Python, which for a batch of claims 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import hiredis
 import redis.asyncio as aioredis
 from redis.exceptions import NoScriptError, ResponseError
 
 Argument = str | bytes | int
+
+#: Its stub asks for a tuple of one.
+_pack = cast("Callable[[tuple[Argument, ...]], bytes]", hiredis.pack_command)
 
 
 class Script:
@@ -34,18 +37,24 @@ class Script:
     async def _send(
         self, command: str, script: str, keys: Sequence[str], args: Sequence[Argument]
     ) -> list[Any]:
-        pool = self._redis.connection_pool
-        packed = hiredis.pack_command((command, script, len(keys), *keys, *args))
-        connection = await pool.get_connection()
-        try:
-            await connection.send_packed_command([packed])
-            answer: list[Any] = await connection.read_response()
-        except ResponseError:
-            raise
-        except BaseException:
-            # A reply that was not read must not become another call's.
-            await connection.disconnect()
-            raise
-        finally:
-            await pool.release(connection)
+        answer: list[Any] = await send_packed(self._redis, command, script, len(keys), *keys, *args)
         return answer
+
+
+async def send_packed(redis: Any, *words: Argument) -> Any:
+    """One command's answer, over a connection of the client's pool; raises redis-py's errors."""
+    arguments: tuple[Any, ...] = words
+    packed = hiredis.pack_command(arguments)
+    pool = redis.connection_pool
+    connection = await pool.get_connection()
+    try:
+        await connection.send_packed_command([packed])
+        return await connection.read_response()
+    except ResponseError:
+        raise
+    except BaseException:
+        # A reply that was not read must not become another call's.
+        await connection.disconnect()
+        raise
+    finally:
+        await pool.release(connection)
