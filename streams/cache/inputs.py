@@ -59,10 +59,14 @@ class MirrorReader:
         return msgspec.json.decode(data, type=EntityInput) if data else None
 
     async def inputs(self, entity: str, ids: Sequence[str]) -> list[EntityInput | None]:
-        if not ids:
+        return await self.inputs_of([(entity, one) for one in ids])
+
+    async def inputs_of(self, entities: Sequence[tuple[str, str]]) -> list[EntityInput | None]:
+        """The input of each (entity, id): one round trip."""
+        if not entities:
             return []
         try:
-            found = await self._redis.mget([self._names.input(entity, i) for i in ids])
+            found = await self._redis.mget([self._names.input(entity, one) for entity, one in entities])
         except AWAY as exc:
             raise UnavailableError(f"the cache does not answer: {exc}") from exc
         return [msgspec.json.decode(data, type=EntityInput) if data else None for data in found]

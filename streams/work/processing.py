@@ -25,6 +25,7 @@ from streams.contracts.outcomes import NotAvailable, Reject, Retry, Skip
 from streams.contracts.results import NO_RESULT, StoredResult
 from streams.contracts.states import Reason
 from streams.contracts.tasks import TaskCatalogue
+from streams.ops.children import Children
 from streams.ops.metrics import CACHE_WRITES
 from streams.work.execution import Executor
 from streams.work.leases import LeaseKeeper
@@ -42,6 +43,8 @@ POISON_AFTER = 3
 NEED_AGAIN_S = 0.2
 #: A cache or broker that does not answer is asked again after this; no attempt is spent.
 AWAY_AGAIN_S = 1.0
+
+_cache_writes = Children(CACHE_WRITES)
 
 
 class ProcessingConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,7 +227,7 @@ class JobProcessor:
         self._leases.drop(claim)
         verdict = await self._finishes.submit(self._end(claim, started, stored, message))
         if stored is not None:
-            CACHE_WRITES.labels(claim.job.task, verdict).inc()
+            _cache_writes(claim.job.task, verdict).inc()
         return verdict
 
     def _end(self, claim: Claim, started: int, stored: StoredResult | None, message: str) -> Finish:

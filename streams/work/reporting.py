@@ -6,6 +6,7 @@ from streams.cache.counters import FleetCounters
 from streams.cache.ledger import JobLedger
 from streams.contracts.clock import Clock, millis
 from streams.contracts.states import Reason, Status
+from streams.ops.children import Children
 from streams.ops.metrics import (
     COMPUTE_SECONDS,
     JOB_ATTEMPTS_FAILED,
@@ -15,6 +16,12 @@ from streams.ops.metrics import (
     JOBS_FINISHED,
 )
 from streams.work.records import QueuedJob
+
+_job_attempts_failed = Children(JOB_ATTEMPTS_FAILED)
+_job_duration = Children(JOB_DURATION)
+_job_event_to_cached = Children(JOB_EVENT_TO_CACHED)
+_job_wait = Children(JOB_WAIT)
+_jobs_finished = Children(JOBS_FINISHED)
 
 
 class JobReporter:
@@ -29,13 +36,13 @@ class JobReporter:
     def started(self, queued: QueuedJob) -> None:
         queued.advance(Status.PROCESSING)
         job = queued.job
-        JOB_WAIT.labels(job.priority).observe(self._age_s(queued))
+        _job_wait(job.priority).observe(self._age_s(queued))
         self._ledger.record(job, Status.PROCESSING, attempt=queued.attempt + 1, worker=self._worker_id)
 
     def completed(self, queued: QueuedJob, duration_s: float) -> None:
         job = queued.job
-        JOB_DURATION.labels(job.task).observe(duration_s)
-        JOB_EVENT_TO_CACHED.labels(job.task, job.why.value).observe(self._age_s(queued))
+        _job_duration(job.task).observe(duration_s)
+        _job_event_to_cached(job.task, job.why.value).observe(self._age_s(queued))
         COMPUTE_SECONDS.labels(job.task, job.why.value).inc(duration_s)
         self._counters.add("tasks_completed")
         self._counters.add(f"seconds:{job.task}", duration_s)
@@ -52,7 +59,7 @@ class JobReporter:
 
     def attempt_failed(self, queued: QueuedJob, kind: str, message: str) -> None:
         """The job goes back to its queue, or to a retry topic."""
-        JOB_ATTEMPTS_FAILED.labels(queued.job.task, kind).inc()
+        _job_attempts_failed(queued.job.task, kind).inc()
         self._back(queued, kind, message)
 
     def handed_back(self, queued: QueuedJob) -> None:
@@ -67,7 +74,7 @@ class JobReporter:
     def _end(self, queued: QueuedJob, status: Status, reason: Reason, message: str = "") -> None:
         queued.advance(status)
         job = queued.job
-        JOBS_FINISHED.labels(job.task, job.priority, reason.value or status.value).inc()
+        _jobs_finished(job.task, job.priority, reason.value or status.value).inc()
         self._ledger.record(
             job,
             status,

@@ -11,6 +11,7 @@ import structlog
 from streams.contracts.clock import Clock, millis
 from streams.contracts.errors import JobError, UnavailableError
 from streams.contracts.jobs import PRIORITIES, decode_job
+from streams.ops.children import Children
 from streams.ops.metrics import (
     JOBS_IN_PROGRESS,
     OFFSET_WINDOW,
@@ -37,6 +38,8 @@ REVOKE_GRACE_S = 3.0
 #: Left of the grace period for cancelling, committing and leaving the group.
 LAST_STEPS_S = 5.0
 GAUGES_EVERY_S = 1.0
+
+_in_progress = Children(JOBS_IN_PROGRESS)
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,7 +197,7 @@ class Worker(BackgroundService):
             await self._occupy(queued)
 
     async def _occupy(self, queued: QueuedJob) -> None:
-        gauge = JOBS_IN_PROGRESS.labels(queued.job.task)
+        gauge = _in_progress(queued.job.task)
         gauge.inc()
         self._in_hand.add(queued)
         try:
