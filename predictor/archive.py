@@ -20,7 +20,7 @@ from predictor.experts import EXPERTS, GLOBAL_EXPERTS, ContextBank
 from predictor.features import SCHEMA, FeatureState
 from predictor.forest import Forest
 from predictor.history import END, OTHER
-from predictor.mixture import Pool
+from predictor.mixture import MAX_WEIGHT, Pool
 from predictor.vocabulary import MAX_NAMES, NOTHING_ID
 from streams.contracts.errors import ContractError
 
@@ -224,7 +224,8 @@ def _are_counts(values: Any) -> bool:
 
 def _is_sound(pool: PoolRecord, opinions: int, outcomes: int) -> bool:
     finite = all(map(math.isfinite, pool.weights + pool.bias))
-    return finite and len(pool.weights) == opinions and len(pool.bias) == outcomes
+    small = sum(map(abs, pool.weights)) <= MAX_WEIGHT and all(abs(bias) <= 20 for bias in pool.bias)
+    return finite and small and len(pool.weights) == opinions and len(pool.bias) == outcomes
 
 
 def _record(pool: Pool) -> PoolRecord:

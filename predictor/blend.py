@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from predictor.experts import Floats
 from predictor.features import FeatureState, Observed, forest_inputs
 from predictor.forest import Forest
 from predictor.history import Action, History
-from predictor.mixture import Pool, pool_logs
+from predictor.mixture import Pool, normalize
 from predictor.model import Prediction
 from predictor.vocabulary import OTHER_ID
 
@@ -40,7 +41,6 @@ class Blend:
         self.parts = parts
         self.version = version
         self._named = 0
-        self._experts, self._final = parts.experts, parts.final
         self._fit_to_names()
 
     def predict(self, history: History, now_ms: int) -> Prediction:
@@ -60,27 +60,27 @@ class Blend:
         """[n, width] for what `FeatureState.look_at` returned; columns without a name are 0."""
         if self._named != len(self.state.vocabulary):
             self._fit_to_names()
-        opinion = pool_logs(observed.logs, self._experts)
+        scores = self._weights @ observed.logs
+        scores += self._biases
+        opinion, scores = normalize(scores[:, 0]), scores[:, 1]
         forest = self.parts.forest
         answers = forest.predict(forest_inputs(observed, opinion, self.state.trained))
         # Where the forest has no class it abstains: the experts' opinion stands for its own.
         opinion[:, forest.classes] = np.log(answers + _FLOOR)
-        weights, bias = self._final
-        scores = weights[:-1] @ observed.logs
-        scores += weights[-1] * opinion + bias
-        scores -= np.maximum.reduce(scores, axis=1, keepdims=True)
-        exact = np.exp(scores, dtype=np.float64)
+        exact = np.exp(scores + opinion * self._forest_weight, dtype=np.float64)
         exact /= np.add.reduce(exact, axis=1, keepdims=True)
         return exact
 
     def _fit_to_names(self) -> None:
         """Extends the biases over names learned since the training: they are biased as OTHER is."""
         self._named = len(self.state.vocabulary)
-        self._experts = self._extend(self.parts.experts, _NEVER)
-        self._final = self._extend(self.parts.final, np.float32(0.0))
+        experts, final = self.parts.experts, self.parts.final
+        self._weights = np.stack([experts.weights, final.weights[:-1]])
+        self._biases = np.stack([self._extend(experts.bias), self._extend(final.bias)])
+        self._forest_weight = final.weights[-1]
 
-    def _extend(self, pool: Pool, unnamed: np.float32) -> Pool:
-        bias = np.full(self.state.width, unnamed, np.float32)
-        bias[: self._named] = pool.bias[OTHER_ID]
-        bias[: self.state.trained] = pool.bias
-        return Pool(pool.weights, bias)
+    def _extend(self, bias: Floats) -> Floats:
+        extended = np.full(self.state.width, _NEVER, np.float32)
+        extended[: self._named] = bias[OTHER_ID]
+        extended[: self.state.trained] = bias
+        return extended

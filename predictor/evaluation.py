@@ -120,7 +120,7 @@ def evaluate(
     blend = train_blend(items, names, settings, train=train, validation=validation, version="evaluated")
     scorer = score_rest(Asked(blend, blend.state.vocabulary), items)
     others = (
-        {name: build(records, names, train, validation, gap_ms) for name, build in _BASELINES.items()}
+        {name: build(records, names, train, validation, gap_ms) for name, build in BASELINES.items()}
         if baselines
         else {}
     )
@@ -211,7 +211,8 @@ def _one_hot(questions: Sequence[tuple[list[int], Any, int]], names: int) -> Any
     return hot.reshape(len(ids), -1)
 
 
-_BASELINES: dict[str, _Baseline] = {
+#: name -> how it is built and scored: (records, names, train, validation, gap in ms).
+BASELINES: dict[str, _Baseline] = {
     "prior": _counting(NgramConfig(order=0, user_order=0), online=False),
     "markov1": _counting(NgramConfig(order=1, user_order=0), online=False),
     "markov2": _counting(NgramConfig(order=2, user_order=0), online=False),

@@ -103,10 +103,7 @@ def forest_inputs(observed: Observed, mixed: Floats, trained: int) -> Floats:
             if seen < trained:
                 inputs[row, head + seen] += 1.0
     inputs[:, head + trained : head + 2 * trained] = mixed[:, :trained]
-    recent = observed.personal[:, 0, :trained]
-    inputs[:, head + 2 * trained :] = recent / (
-        np.add.reduce(recent, axis=1, keepdims=True) + np.float32(2.0)
-    )
+    inputs[:, head + 2 * trained :] = observed.personal[:, 0, :trained]
     return inputs
 
 

@@ -71,11 +71,11 @@ class Scorer:
             if b
         ]
 
-    def at_threshold(self, threshold: float) -> tuple[float, float]:
+    def at_threshold(self, threshold: float) -> tuple[float | None, float]:
         """(precision, coverage) of acting on a top action, END apart, above a probability.
 
-        Coverage is the share of all questions that were acted on; precision is NaN where none was.
+        Coverage is the share of all questions that were acted on; precision is None where none was.
         """
         acted = [hit for confidence, hit, is_end in self.tops if confidence > threshold and not is_end]
-        precision = sum(acted) / len(acted) if acted else math.nan
+        precision = sum(acted) / len(acted) if acted else None
         return precision, len(acted) / len(self.tops)

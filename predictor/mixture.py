@@ -15,6 +15,8 @@ from predictor.experts import Floats
 #: Weight of the squared parameters in the loss: keeps the fit determined where opinions agree.
 RIDGE = 1e-4
 _MAX_ITERATIONS = 100
+#: Most that the absolute weights of a pool may sum to: exp(15 x 5) is still a float32.
+MAX_WEIGHT = 5.0
 
 
 class Pool(NamedTuple):
@@ -26,7 +28,16 @@ class Pool(NamedTuple):
 
 def pool_logs(logs: Floats, pool: Pool) -> Floats:
     """Log-probabilities [n, outcomes] of the pooled opinions `logs` [n, opinions, outcomes]."""
-    return log_softmax(pool.weights @ logs + pool.bias)
+    return normalize(pool.weights @ logs + pool.bias)
+
+
+def normalize(scores: Floats) -> Floats:
+    """Turns log weights into log-probabilities, in place and without looking for a maximum first.
+
+    Log weights of counts lie within 15 of 0 and `MAX_WEIGHT` bounds the rest: no exponential overflows.
+    """
+    scores -= np.log(np.add.reduce(np.exp(scores), axis=1, keepdims=True))
+    return scores
 
 
 def log_softmax(scores: Floats) -> Floats:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from predictor.history import Action, History
-from predictor.vocabulary import LOGIN_ID, NOTHING_ID, Vocabulary
+from predictor.vocabulary import LOGIN_ID, NOTHING_ID, OTHER_ID, Vocabulary
 
 #: Actions a description looks back.
 DEPTH = 6
@@ -61,8 +61,8 @@ class Situation(NamedTuple):
 def describe(history: History, now_ms: int, vocabulary: Vocabulary) -> Situation:
     """The situation of `history` at `now_ms`; a session that is over by then is followed by a new LOGIN."""
     actions = history.actions
-    id_of = vocabulary.id_of
-    ids = [id_of(action.name) for action in actions[: -DEPTH - 1 : -1]]
+    id_of = vocabulary.ids.get
+    ids = [id_of(action.name, OTHER_ID) for action in actions[: -DEPTH - 1 : -1]]
     times = [action.at_ms for action in actions[:-4:-1]]
     if history.is_over(now_ms):
         ids.insert(0, LOGIN_ID)
@@ -105,9 +105,9 @@ def _situation(
 def _running(actions: Sequence[Action], vocabulary: Vocabulary) -> tuple[list[int], int]:
     """The ids of the running session's actions, newest first, and when it began (ms)."""
     session: list[int] = []
-    id_of = vocabulary.id_of
+    id_of = vocabulary.ids.get
     for action in reversed(actions):
-        seen = id_of(action.name)
+        seen = id_of(action.name, OTHER_ID)
         if seen == LOGIN_ID:
             return session, action.at_ms
         session.append(seen)

@@ -24,7 +24,8 @@ class Vocabulary:
     def __init__(self, names: Sequence[str] = (), *, capacity: int = MAX_NAMES) -> None:
         self._capacity = min(capacity, MAX_NAMES)
         self.names: list[str] = list(_RESERVED)
-        self._ids = {name: index for index, name in enumerate(self.names)} | {LOGIN: LOGIN_ID}
+        #: name -> id, LOGIN included; a name that is not here is OTHER.
+        self.ids = {name: index for index, name in enumerate(self.names)} | {LOGIN: LOGIN_ID}
         for name in names:
             self.learn(name)
 
@@ -33,15 +34,15 @@ class Vocabulary:
 
     def id_of(self, name: str) -> int:
         """The name's id, or that of OTHER."""
-        return self._ids.get(name, OTHER_ID)
+        return self.ids.get(name, OTHER_ID)
 
     def learn(self, name: str) -> int:
         """The name's id, a new one while there is room."""
-        known = self._ids.get(name)
+        known = self.ids.get(name)
         if known is not None:
             return known
         if len(self.names) >= self._capacity:
             return OTHER_ID
-        self._ids[name] = len(self.names)
+        self.ids[name] = len(self.names)
         self.names.append(name)
-        return self._ids[name]
+        return self.ids[name]
