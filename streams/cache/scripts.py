@@ -9,6 +9,7 @@ from __future__ import annotations
 #: ARGV: now, lease_ms, starts_ttl_s, then a job: token, version, not_before, job id.
 #: Returns a job: verdict "run", "fresh", "busy" (another job computes it) or "held" (this very job does,
 #: or did in a process that died); then how often the job was started, or for "held" the lease's rest in ms.
+#: A claim that is sent again counts as one start: a slow Redis must not make a job look like poison.
 CLAIM = """
 local now, lease_ms, starts_ttl = ARGV[1], ARGV[2], ARGV[3]
 local out, a = {}, 4
@@ -16,7 +17,7 @@ for k = 1, #KEYS, 4 do
   local token, version, not_before, job = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
   a = a + 4
   local head = redis.call('GETRANGE', KEYS[k], 0, 72)
-  local verdict = 'run'
+  local verdict, again = 'run', false
   if #head == 73 and string.sub(head, 36, 49) > now and (string.sub(head, 50, 73) == job
       or (string.sub(head, 3, 21) >= version and string.sub(head, 22, 35) >= not_before)) then
     verdict = 'fresh'
@@ -24,7 +25,8 @@ for k = 1, #KEYS, 4 do
     local held = redis.call('GET', KEYS[k + 1])
     if held then
       local holder, holder_job, holder_version = string.match(held, '^(%S+) (%S+) (%S+)$')
-      if holder ~= token and holder_version >= version then
+      if holder == token then again = true
+      elseif holder_version >= version then
         verdict = holder_job == job and 'held' or 'busy'
       end
     end
@@ -38,7 +40,7 @@ for k = 1, #KEYS, 4 do
       local id, n = string.match(before, '^(%S+) (%d+)$')
       if id == job then starts = tonumber(n) end
     end
-    starts = starts + 1
+    if not again then starts = starts + 1 end
     redis.call('SET', KEYS[k + 2], job .. ' ' .. starts, 'EX', starts_ttl)
   end
   out[#out + 1] = verdict
@@ -48,8 +50,8 @@ return out
 """
 
 #: ARGV: a job: lease, version, started_at, ttl_ms ("0": write nothing), answer, channel, message.
-#: Returns a job: "written", "released" (nothing to write), "lost" (another holds the lease), "older" (a newer
-#: answer is there), "invalidated".
+#: Returns a job: "written", "released" (nothing to write), "lost" (another computes this version or a newer
+#: one), "older" (a newer answer is there), "invalidated".
 FINISH = """
 local out, a = {}, 1
 for k = 1, #KEYS, 4 do
@@ -58,13 +60,14 @@ for k = 1, #KEYS, 4 do
   a = a + 7
   local held = redis.call('GET', KEYS[k + 1])
   local mine = held == lease
+  local other = held and not mine and string.match(held, ' (%S+)$')
   local verdict = 'released'
   if ttl ~= '0' then
     local head = redis.call('GETRANGE', KEYS[k], 0, 72)
     local there = string.sub(head, 3, 35)
     local mark = redis.call('GET', KEYS[k + 3])
     if there == version .. started then verdict = 'written'
-    elseif held and not mine then verdict = 'lost'
+    elseif other and other >= version then verdict = 'lost'
     elseif #head == 73 and there > version .. started then verdict = 'older'
     elseif mark and mark >= started then verdict = 'invalidated'
     else
@@ -124,6 +127,6 @@ for a = 2, #ARGV do
 end
 local all, lines = redis.call('HGETALL', KEYS[1]), {}
 for i = 1, #all, 2 do lines[#lines + 1] = all[i] .. '=' .. all[i + 1] end
-redis.call('SET', KEYS[2], table.concat(lines, '\n'))
+redis.call('SET', KEYS[2], table.concat(lines, '\\n'))
 return #lines
 """
