@@ -48,7 +48,7 @@ def render(values: Mapping[str, Any]) -> list[Manifest]:
 
 def golden(case: str) -> str:
     """One text for a case: its notes as comments, then its manifests by template."""
-    parts = []
+    parts: list[str] = []
     for name, text in sorted(render_templates(case_values(case)).items()):
         if name == "NOTES.txt":
             parts.insert(0, "".join(f"# {line}".rstrip() + "\n" for line in text.strip().splitlines()))
