@@ -70,6 +70,10 @@ class Batcher(BackgroundService, Generic[Item, Answer]):
             del self._items[:MOST_A_BATCH]
             try:
                 answers = await self._persist([item for item, _ in batch])
+            except asyncio.CancelledError:
+                for _, future in batch:
+                    future.cancel()
+                raise
             except Exception as exc:
                 for _, future in batch:
                     if not future.done():
