@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -31,6 +32,8 @@ class BlendParts(NamedTuple):
     experts: Pool
     forest: Forest
     final: Pool
+    #: Of the final pool on the slice that its weights were chosen on, in nats; NaN where not known.
+    validation_loss: float = math.nan
 
 
 class Blend:

@@ -88,6 +88,12 @@ class ContextBank:
             self._until_often = _OFTEN_EVERY
         return self._often
 
+    def scale(self, factor: float) -> None:
+        """Multiplies every count: below 1, later observations weigh more."""
+        self.counts *= np.float32(factor)
+        self.outcomes *= np.float32(factor)
+        self._until_often = 0
+
     def _new_row(self) -> int:
         if self.used == len(self.counts):
             self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)])

@@ -20,8 +20,8 @@ from predictor.experts import (
 from predictor.history import Action, History
 from predictor.lessons import lessons_of, names_to_remember
 from predictor.situation import DEPTH, Situation, describe
-from predictor.vocabulary import LOGIN_ID, NOTHING_ID, OTHER_ID, Vocabulary
-from predictor.windows import UserWindows
+from predictor.vocabulary import NOTHING_ID, Vocabulary
+from predictor.windows import HasUsers, UserWindows
 
 #: Goes up when the meaning of a feature changes; a model trained on another schema is refused.
 SCHEMA = 1
@@ -77,12 +77,13 @@ class FeatureState:
         logs = expert_logs(self.bank.look_up(situations), personal, self.bank.often())
         return Observed(situations, logs, personal)
 
-    def adopt_users(self, other: FeatureState) -> None:
-        """Takes over the users' windows of the state that served until now, by the names of the actions."""
-        ids = [self.vocabulary.id_of(name) for name in other.vocabulary.names]
-        table = bytes(ids + [OTHER_ID] * (NOTHING_ID - len(ids)) + [NOTHING_ID, LOGIN_ID])
-        for user_id, window in other.windows.items():
-            self.windows.put(user_id, window.translate(table))
+    def adopt_users(self, other: HasUsers) -> None:
+        """Takes over the users' windows of what served until now, by the names of the actions."""
+        self.windows.adopt(other.windows, self.vocabulary.translation_from(other.vocabulary))
+
+    def forget_users(self) -> None:
+        """Drops every user's window."""
+        self.windows = UserWindows(length=LONG_WINDOW)
 
     def _seed(self, history: History) -> bytes:
         """What a user unknown here did, as far as the history tells."""

@@ -14,7 +14,7 @@ import msgspec
 from predictor.history import END, Action, History
 from predictor.model import Prediction
 from predictor.vocabulary import END_ID, LOGIN_ID, MAX_NAMES, Vocabulary
-from predictor.windows import MAX_USERS, WINDOW, UserWindows
+from predictor.windows import MAX_USERS, WINDOW, HasUsers, UserWindows
 from streams.contracts.errors import ConfigurationError
 
 
@@ -121,12 +121,11 @@ class Ngram:
         """Drops every personal context."""
         self.windows = UserWindows(max_users=self.config.max_users, length=self.config.window)
 
-    def adopt_users(self, other: Ngram) -> None:
+    def adopt_users(self, other: HasUsers) -> None:
         """Takes over the personal contexts of the model that served until now."""
-        ids = [self.vocabulary.learn(name) for name in other.vocabulary.names]
-        table = bytes(ids) + bytes(LOGIN_ID for _ in range(256 - len(ids)))
-        for user_id, window in other.windows.items():
-            self.windows.put(user_id, window.translate(table))
+        for name in other.vocabulary.names:
+            self.vocabulary.learn(name)
+        self.windows.adopt(other.windows, self.vocabulary.translation_from(other.vocabulary))
 
     def _add_user(self, p: list[float], window: bytearray | None, tail: Sequence[int]) -> float:
         """Adds the user's own counts to `p`; returns the weight left for everybody's."""

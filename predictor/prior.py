@@ -7,7 +7,7 @@ product's pages link to. It says so in the version's name and in `precompute pre
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 from predictor.actions import BUILTIN_ACTIONS
 from predictor.dataset import Record
@@ -24,8 +24,13 @@ WEIGHT = 0.1
 #: A session that the chain does not end is ended here.
 MAX_SESSION = 40
 
+#: How far users differ: the standard deviation of the logarithm of an arrow's weight.
+HABIT = 0.9
+
+Chain = Mapping[str, Mapping[str, float]]
+
 #: action -> (what follows, how often in a hundred). Each row sums to 100.
-CHAIN: dict[str, dict[str, int]] = {
+CHAIN: Chain = {
     LOGIN: {"view_dashboard": 74, "view_campaign_analytics": 10, "upload_video": 9, "create_campaign": 7},
     "view_dashboard": {
         "view_campaign_analytics": 56, "view_video_analysis": 10, "upload_video": 10,
@@ -64,42 +69,50 @@ CHAIN: dict[str, dict[str, int]] = {
 }  # fmt: skip
 
 
-def synthetic_sessions(sessions: int = SESSIONS, *, seed: int = 7) -> Iterator[list[str]]:
-    """Sessions drawn from the chain, each from LOGIN to END; the same for the same seed."""
-    draw = random.Random(seed)  # noqa: S311 - a simulation, not a secret
-    for _ in range(sessions):
-        session = [LOGIN]
-        while session[-1] != END and len(session) < MAX_SESSION:
-            row = CHAIN[session[-1]]
-            session.append(draw.choices(list(row), list(row.values()))[0])
-        if session[-1] != END:
-            session.append(END)
-        yield session
+def draw_session(draw: random.Random, chain: Chain) -> list[str]:
+    """One session drawn from a chain, from LOGIN to END."""
+    session = [LOGIN]
+    while session[-1] != END and len(session) < MAX_SESSION:
+        row = chain[session[-1]]
+        session.append(draw.choices(list(row), list(row.values()))[0])
+    return session if session[-1] == END else [*session, END]
 
 
 def synthetic_records(
     sessions: int = 6_000, *, users: int = 400, start_ms: int = 1_767_225_600_000, seed: int = 7
 ) -> list[Record]:
-    """The population as a log: sessions of `users` users over 30 days, actions seconds to minutes apart."""
+    """The population as a log: sessions of `users` users over 30 days, actions seconds to minutes apart.
+
+    Every user has habits: the chain's arrows, each as much likelier or less likely as a lognormal says.
+    """
     draw = random.Random(seed)  # noqa: S311 - a simulation, not a secret
+    chains = [_with_habits(draw) for _ in range(users)]
     records = []
     free_at = dict.fromkeys(range(users), 0)
-    for number, session in enumerate(synthetic_sessions(sessions, seed=seed)):
+    for number in range(sessions):
         user = draw.randrange(users)
         at_ms = max(start_ms + number * 30 * 86_400_000 // sessions, free_at[user])
-        for name in session[1:-1]:
+        for name in draw_session(draw, chains[user])[1:-1]:
             records.append(Record(f"{SYNTHETIC}-{user}", str(number), at_ms, name))
             at_ms += int(1000 * min(draw.lognormvariate(3.0, 1.2), 1_500))
         free_at[user] = at_ms + 3_600_000
     return records
 
 
+def _with_habits(draw: random.Random) -> Chain:
+    return {
+        state: {name: weight * draw.lognormvariate(0.0, HABIT) for name, weight in row.items()}
+        for state, row in CHAIN.items()
+    }
+
+
 def synthetic_ngram(config: NgramConfig | None = None, *, sessions: int = SESSIONS) -> Ngram:
     """An n-gram that has seen the synthetic population, at `WEIGHT` of real counts, and no user."""
     ngram = Ngram(config, names=list(BUILTIN_ACTIONS))
-    for number, session in enumerate(synthetic_sessions(sessions)):
+    draw = random.Random(7)  # noqa: S311 - a simulation, not a secret
+    for number in range(sessions):
         history = History(f"{SYNTHETIC}-{number}")
-        for at, name in enumerate(session):
+        for at, name in enumerate(draw_session(draw, CHAIN)):
             action = Action(name, at)
             ngram.observe(history, action)
             if name != END:

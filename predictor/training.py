@@ -91,9 +91,11 @@ def train_blend(
     late = seen.numbers >= train
     opinions = _opinions(seen.logs[late][:, :, : state.trained], mixed[late], inputs[late], forest)
     final = fit_pool(opinions, seen.outcomes[late], ridge=config.ridge)
+    answers = pool_logs(opinions, final)
+    loss = -float(answers[np.arange(len(answers)), seen.outcomes[late]].mean())
     if config.refit:
         forest = _grow(seen, inputs, first, total, config)
-    return Blend(state, BlendParts(pool, forest, final), version=version)
+    return Blend(state, BlendParts(pool, forest, final, loss), version=version)
 
 
 def _observe(

@@ -36,6 +36,11 @@ class Vocabulary:
         """The name's id, or that of OTHER."""
         return self.ids.get(name, OTHER_ID)
 
+    def translation_from(self, other: Vocabulary) -> bytes:
+        """A table for `bytes.translate`: what the other vocabulary's ids are called here."""
+        known = [self.id_of(name) for name in other.names]
+        return bytes(known + [OTHER_ID] * (NOTHING_ID - len(known)) + [NOTHING_ID, LOGIN_ID])
+
     def learn(self, name: str) -> int:
         """The name's id, a new one while there is room."""
         known = self.ids.get(name)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from typing import Protocol
+
+from predictor.vocabulary import Vocabulary
 
 #: Longest window of one user, in actions: one byte each, so 100,000 busy users take about 110 MB.
 WINDOW = 1000
@@ -42,6 +45,18 @@ class UserWindows:
             del window[: len(window) - self._length]
         self._windows.move_to_end(user_id)
 
+    def adopt(self, other: UserWindows, ids: bytes) -> None:
+        """Takes over another model's windows; `ids` (256 of them) says what its ids are called here."""
+        for user_id, window in other.items():
+            self.put(user_id, window.translate(ids))
+
     def items(self) -> Iterator[tuple[str, bytearray]]:
         """(user, ids), the least recently updated first."""
         return iter(self._windows.items())
+
+
+class HasUsers(Protocol):
+    """Whatever keeps users' windows under a vocabulary's ids."""
+
+    vocabulary: Vocabulary
+    windows: UserWindows

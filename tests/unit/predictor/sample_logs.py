@@ -21,8 +21,8 @@ QUICK = TrainingConfig(forest=ForestConfig(trees=5, max_depth=6, jobs=1), refit=
 
 @cache
 def small_log() -> tuple[Record, ...]:
-    """About 3,000 invented actions of 40 users."""
-    return tuple(synthetic_records(600, users=40))
+    """About 3,000 invented actions of 20 users."""
+    return tuple(synthetic_records(600, users=20))
 
 
 def trained_blend() -> Blend:

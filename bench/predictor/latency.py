@@ -1,0 +1,94 @@
+"""What one prediction and one lesson cost, on one core, and what 100,000 users take."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from predictor.dataset import Record
+from predictor.features import FeatureState
+from predictor.history import Action, History
+from predictor.model import MAX_BATCH, Model
+from predictor.ngram import Ngram
+from predictor.replay import Lesson, outcomes_of, replay_log
+from predictor.training import TrainingConfig, name_outcomes, train_blend
+
+_CALLS = 5_000
+_USERS = 100_000
+#: Actions of each synthetic user in the memory test: a busy month.
+_ACTIONS = 100
+
+
+def measure(records: Sequence[Record]) -> dict[str, Any]:
+    """Microseconds of the blend and of the plain n-gram; bytes of 100,000 users' windows."""
+    outcomes = outcomes_of(records)
+    train = int(len(outcomes) * 0.8)
+    started = time.perf_counter()
+    blend = train_blend(
+        replay_log(records),
+        name_outcomes(outcomes),
+        TrainingConfig(),
+        train=train,
+        validation=len(outcomes) - train - 1,
+        version="bench",
+    )
+    train_s = time.perf_counter() - started
+    ngram = Ngram()
+    histories: dict[str, History] = {}
+    for item in replay_log(records):
+        if isinstance(item, Lesson):
+            ngram.observe(item.history, item.action)
+        else:
+            histories[item.history.user_id] = item.history
+    asked = list(histories.values())
+    return {
+        "train_s": round(train_s, 1),
+        "train_positions": len(outcomes),
+        "forest_bytes": len(blend.parts.forest.onnx),
+        "blend": _cost(blend, asked),
+        "ngram": _cost(ngram, asked),
+        "users_bytes": _memory(),
+    }
+
+
+def _cost(model: Model, asked: Sequence[History]) -> dict[str, float]:
+    batch = (list(asked) * (MAX_BATCH // len(asked) + 1))[:MAX_BATCH]
+    now_ms = batch[0].actions[-1].at_ms
+    one = _times(lambda h: model.predict(h, h.actions[-1].at_ms), asked, _CALLS)
+    learn = _times(lambda h: model.observe(h, Action(h.actions[-1].name, h.actions[-1].at_ms)), asked, _CALLS)
+    many = _times(lambda _: model.predict_many(batch, now_ms), asked, 60)
+    return {
+        "predict_p50_us": round(one[len(one) // 2], 1),
+        "predict_p99_us": round(one[len(one) * 99 // 100], 1),
+        "observe_p50_us": round(learn[len(learn) // 2], 1),
+        "batch512_p50_us_each": round(many[len(many) // 2] / MAX_BATCH, 1),
+    }
+
+
+def _times(call: Callable[[History], Any], asked: Sequence[History], calls: int) -> list[float]:
+    """Sorted microseconds of `calls` calls over the histories in turn."""
+    taken = []
+    for number in range(calls):
+        history = asked[number % len(asked)]
+        started = time.perf_counter_ns()
+        call(history)
+        taken.append((time.perf_counter_ns() - started) / 1_000)
+    return sorted(taken)
+
+
+def _memory() -> int:
+    """Bytes that the windows of 100,000 users of `_ACTIONS` actions take."""
+    state = FeatureState(["END", "OTHER", *(f"a{i}" for i in range(22))])
+    state.learning = False
+    history = History("")
+    tracemalloc.start()
+    for user in range(_USERS):
+        history.user_id = f"user-{user:06d}"
+        history.actions = [Action("a1", 0)]
+        window = state.windows.put(history.user_id, bytes(_ACTIONS))
+        state.windows.extend(history.user_id, window, b"\x02")
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return size

@@ -1,0 +1,104 @@
+"""`docs/benchmarks/predictor.md` and its JSON, from what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+#: What the notes of other predictors on the same logs reach, for the reader's orientation.
+_PUBLISHED = {
+    "tax helpdesk": "LSTM .712 (Tax et al. 2017)",
+    "tax bpi_12_w": "LSTM .760 (Tax et al. 2017)",
+    "ordered Helpdesk": "gradient boosting .726",
+    "ordered BPI12": "gradient boosting .794",
+    "ordered BPI13": "random forest .702",
+}
+
+_CACHE = ("above", "hit", "precomputations per request", "unread")
+
+
+def render(found: dict[str, Any]) -> str:
+    """The Markdown report."""
+    parts = [_HEAD, *(_action_log(name, figures) for name, figures in found["action_logs"].items())]
+    if found["process_logs"]:
+        parts.append(_process_logs(found["process_logs"]))
+    parts.append(_cost(found["cost"]))
+    return "\n".join(parts)
+
+
+_HEAD = """# Predicting the next action: measured
+
+Written by `python -m bench.predictor`; the figures are in `predictor.json`. All splits are by time, nothing
+is shuffled, seeds are fixed, nothing was tuned on a test slice. "Online" means that a model learns from a
+test position after it was scored. The end of a session (END) is an outcome like any other, learned only
+once the session's gap has passed. What the figures can and cannot mean: `../explanation/predictor.md`.
+"""
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(list(header))]
+    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _action_log(name: str, figures: dict[str, Any]) -> str:
+    fields = ("top1", "top3", "log_loss", "ece")
+    rows = [("**blend** (online)", *(figures["blend"][f] for f in fields))]
+    rows += [
+        (f"{label} (online)" if label == "ngram" else label, *(scores[f] for f in fields))
+        for label, scores in figures["baselines"].items()
+    ]
+    oracle = ", ".join(f"{order}: {value:.2f}" for order, value in figures["oracle"].items())
+    cache = figures["cache"]
+    demand = cache["demand"]
+    return f"""
+## {name}
+{figures["positions"]} positions, {figures["classes"]} outcomes, the newest {figures["blend"]["n"]} scored; \
+70/10/20 by time; trained in {figures["train_s"]} s.
+
+{_table(("model", "top-1", "top-3", "log-loss", "calibration error"), rows)}
+An oracle that was fitted on the test itself and sees only the last k actions reaches (k: top-1) {oracle}.
+
+![reliability](predictor-{name}-reliability.svg) ![precision and coverage](predictor-{name}-thresholds.svg)
+
+Acting on the top action above a probability (END is never acted on):
+
+{_table(("above", "precision", "coverage"), figures["thresholds"])}
+Cache replay, answers good for 600 s and read any number of times; on demand only, {demand["hit"]:.2f} of the
+requests hit. "Unread" is the share of precomputations that nobody read.
+
+{_table(_CACHE, (tuple(r.values()) for r in cache["shared"]))}
+The same with every precomputed answer serving one request only, and nothing kept from demand:
+
+{_table(_CACHE, (tuple(r.values()) for r in cache["single"]))}
+![cache](predictor-{name}-cache.svg)
+"""
+
+
+def _process_logs(found: dict[str, Any]) -> str:
+    rows = [(name, f["blend"], f["markov1"], _PUBLISHED.get(name, "")) for name, f in found.items()]
+    return f"""
+## Process logs
+Published splits, nothing learned from test cases. Tax et al.: file order, two thirds of the cases train,
+prefixes of 2 and more, the end is not scored. Ordered: 64/16/20, the end is scored.
+
+{_table(("log", "blend top-1", "Markov-1", "known"), rows)}"""
+
+
+def _cost(cost: dict[str, Any]) -> str:
+    rows = [(name, *(cost[name][field] for field in cost[name])) for name in ("blend", "ngram")]
+    return f"""
+## Cost
+Microseconds on the machine that wrote this report; it was not idle, so compare rather than quote.
+
+{_table(("model", "predict p50", "predict p99", "observe p50", "512 at once, each"), rows)}
+Training on {cost["train_positions"]} positions took {cost["train_s"]} s on two cores; the forest is \
+{cost["forest_bytes"] / 1e6:.1f} MB. The windows of 100,000 users with 100 actions each take \
+{cost["users_bytes"] / 1e6:.0f} MB.
+"""
