@@ -83,6 +83,31 @@ async def run_io(found: Handler, payload: bytes, context: Context) -> bytes:
     return encode_result(result)
 
 
+async def run_io_batch(
+    found: Handler, payloads: Sequence[bytes], contexts: Sequence[Context]
+) -> list[bytes | PrecomputeError]:
+    """Runs one batch of an io handler; as `run_cpu_batch`. Cancellation passes through."""
+    answers: list[bytes | PrecomputeError] = []
+    inputs: dict[int, Any] = {}
+    for index, payload in enumerate(payloads):
+        answers.append(b"")
+        try:
+            inputs[index] = decode_input(found, payload)
+        except Reject as exc:
+            answers[index] = exc
+    try:
+        results = await found.function(list(inputs.values()), [contexts[index] for index in inputs])
+        for index, result in zip(inputs, results, strict=True):
+            answers[index] = encode_result(result)
+    except asyncio.CancelledError:
+        raise
+    except BaseException as exc:  # noqa: BLE001 (each job of the batch gets it as its outcome)
+        outcome = outcome_of(found, exc)
+        for index in inputs:
+            answers[index] = outcome
+    return answers
+
+
 def run_handler(found: Handler, payload: bytes, context: Context) -> bytes:
     """Runs a cpu handler that is at hand; outcomes as for `run_cpu`."""
     value = decode_input(found, payload)

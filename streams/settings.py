@@ -126,6 +126,21 @@ class Settings(BaseSettings):
         300.0, description="how long a failure that will not heal is cached, so that a fixed input is noticed"
     )
     grace_s: PositiveFloat = Field(30.0, description="seconds that SIGTERM leaves for the work in hand")
+    task_concurrency: Annotated[dict[str, int], NoDecode] = Field(
+        {}, description="jobs at once of a task type in one worker: caption_generation=1,face_detection=2"
+    )
+    task_rate: Annotated[dict[str, float], NoDecode] = Field(
+        {}, description="starts a second of a task type in one worker: variant_generation=2"
+    )
+    user_rate: Annotated[float, Field(ge=0.0)] = Field(
+        0.0, description="starts a second for one user in one worker, so that none takes all; 0 for no limit"
+    )
+    shed_age_s: PositiveFloat = Field(
+        30.0, description="age of people's waiting work at which predictions are shed, twice it for refreshes"
+    )
+    shed_depth: PositiveInt = Field(
+        20_000, description="jobs of one priority waiting in a worker at which predictions are shed"
+    )
     group_protocol: Literal["classic", "consumer"] = Field(
         "classic", description="consumer (KIP-848) only on brokers tuned for it"
     )
@@ -193,6 +208,16 @@ class Settings(BaseSettings):
     @classmethod
     def _split_colons(cls, value: Any) -> Any:
         return tuple(Path(p) for p in value.split(":") if p) if isinstance(value, str) else value
+
+    @field_validator("task_concurrency", "task_rate", mode="before")
+    @classmethod
+    def _split_pairs(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+        if any(not separator for _, separator, _ in pairs):
+            raise ValueError("reads task=number, separated by commas")
+        return {name.strip(): number.strip() for name, _, number in pairs}
 
     @field_validator("queue_low")
     @classmethod

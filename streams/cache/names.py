@@ -86,6 +86,11 @@ class RedisNames(msgspec.Struct, frozen=True):
         return f"{self._base}:audit"
 
     @property
+    def scorecards(self) -> str:
+        """Hash of streams process to how good its predictions were lately."""
+        return f"{self._base}:scorecards"
+
+    @property
     def replayed(self) -> str:
         """Sorted set of dead letters (topic/partition/offset) by the time they were replayed."""
         return f"{self._base}:replayed"
@@ -138,6 +143,11 @@ class RedisNames(msgspec.Struct, frozen=True):
     def workers(self) -> str:
         """Sorted set of worker ids by the time of their last heartbeat."""
         return f"{self._base}:workers"
+
+    @property
+    def quiet(self) -> str:
+        """Hash of worker id, or * for all, to "1": these start nothing."""
+        return f"{self._base}:quiet"
 
     def job(self, job_id: str) -> str:
         return f"{self._base}:{{ledger}}:job:{job_id}"

@@ -17,6 +17,7 @@ from streams.ops.service import BackgroundService
 BEAT_EVERY_S = 2.0
 #: Three missed beats: the worker is gone.
 DEAD_AFTER_S = 8
+ALL_WORKERS = "*"
 
 
 class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,11 +27,20 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float
     host: str
     pid: int
+    quiet: bool = False
 
 
 class WorkerPresence(BackgroundService):
-    def __init__(self, redis: aioredis.Redis, names: RedisNames, info: Callable[[], WorkerInfo]) -> None:
+    def __init__(
+        self,
+        redis: aioredis.Redis,
+        names: RedisNames,
+        info: Callable[[], WorkerInfo],
+        on_quiet: Callable[[bool], None],
+    ) -> None:
+        """`on_quiet` hears at each beat whether somebody asked this worker to start nothing."""
         super().__init__()
+        self._on_quiet = on_quiet
         self._redis = redis
         self._names = names
         self._info = info
@@ -52,8 +62,10 @@ class WorkerPresence(BackgroundService):
             pipe = self._redis.pipeline(transaction=False)
             pipe.set(self._names.worker(info.id), msgspec.json.encode(info), ex=DEAD_AFTER_S)
             pipe.time()
+            pipe.hmget(self._names.quiet, info.id, ALL_WORKERS)
             try:
-                _, (now, _) = await pipe.execute()
+                _, (now, _), asked = await pipe.execute()
+                self._on_quiet(any(asked))
                 # Redis's clock: readers compare beats of many hosts.
                 await self._redis.zadd(self._names.workers, {info.id: now})
                 await self._redis.zremrangebyscore(self._names.workers, "-inf", now - 60)
@@ -72,3 +84,16 @@ async def living_workers(redis: aioredis.Redis, names: RedisNames) -> list[Worke
     except AWAY as exc:
         raise UnavailableError(f"the cache does not answer: {exc}") from exc
     return [msgspec.json.decode(data, type=WorkerInfo) for data in found if data]
+
+
+async def ask_quiet(redis: aioredis.Redis, names: RedisNames, worker_id: str, *, quiet: bool) -> None:
+    """Asks a worker, or `ALL_WORKERS`, to start nothing, or to go on; heard within a beat."""
+    try:
+        if quiet:
+            await redis.hset(names.quiet, worker_id, "1")
+        elif worker_id == ALL_WORKERS:
+            await redis.delete(names.quiet)
+        else:
+            await redis.hdel(names.quiet, worker_id)
+    except AWAY as exc:
+        raise UnavailableError(f"the cache does not answer: {exc}") from exc

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
 from streams.settings import load_settings
 
+workers = typer.Typer(help="Run a worker, or quiet the running ones.")
+
 
 def register(app: typer.Typer) -> None:
     app.command()(streams)
-    app.command()(worker)
+    app.add_typer(workers, name="worker")
     app.command()(api)
 
 
@@ -29,8 +32,11 @@ def streams() -> None:
     cli()
 
 
-def worker() -> None:
+@workers.callback(invoke_without_command=True)
+def worker(context: typer.Context) -> None:
     """Run a worker: job topics in, answers into the cache."""
+    if context.invoked_subcommand is not None:
+        return
     from streams.kafka.topics import TopicAdmin
     from streams.ops.logging import configure_logging
     from streams.ops.process import run, run_until_signal
@@ -48,6 +54,36 @@ def worker() -> None:
             await role.close()
 
     run(work())
+
+
+@workers.command()
+def quiet(
+    worker_id: Annotated[
+        str, typer.Argument(metavar="[ID]", help="A worker; all of them where none is named.")
+    ] = "*",
+    *,
+    off: Annotated[bool, typer.Option("--off", help="Let them start jobs again.")] = False,
+) -> None:
+    """Ask workers to finish what runs and to start nothing, for instance before a deploy."""
+    import asyncio
+
+    from streams.cache.connection import connect
+    from streams.cache.names import RedisNames
+    from streams.cache.presence import ask_quiet
+
+    settings = load_settings()
+
+    async def ask() -> None:
+        redis = connect(settings)
+        try:
+            await ask_quiet(redis, RedisNames(settings.namespace), worker_id, quiet=not off)
+        finally:
+            await redis.aclose()
+
+    asyncio.run(ask())
+    typer.echo(
+        f"asked {'all workers' if worker_id == '*' else worker_id} to {'go on' if off else 'be quiet'}"
+    )
 
 
 def api() -> None:

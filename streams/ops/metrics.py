@@ -45,6 +45,14 @@ SLOTS = Gauge("precompute_worker_slots", "Jobs this worker may run at once")
 QUEUE_DEPTH = Gauge("precompute_queue_depth", "Jobs buffered in this worker", ["priority"])
 QUEUE_OLDEST = Gauge("precompute_queue_oldest_age_seconds", "Age of the oldest buffered job", ["priority"])
 QUEUE_PAUSED = Gauge("precompute_queue_paused", "1 while the priority's partitions are paused", ["priority"])
+JOBS_PARKED = Gauge("precompute_jobs_parked", "Jobs that wait for a limit of their task type")
+OVERLOAD_LEVEL = Gauge("precompute_overload_level", "0 none, 1 sheds predictions, 2 sheds refreshing too")
+PARTITIONS_WEDGED = Counter(
+    "precompute_partitions_wedged_total", "Partitions that delivered nothing and were kicked"
+)
+JOBS_RESCUED = Counter(
+    "precompute_head_of_line_rescues_total", "Jobs sent to a retry topic because they held a partition back"
+)
 OFFSET_WINDOW = Gauge("precompute_offset_window_used", "Records in hand of the fullest partition")
 CHILD_DEATHS = Counter(
     "precompute_child_process_deaths_total", "Children that died or were killed", ["reason"]

@@ -29,7 +29,7 @@ class BackgroundService:
     """
 
     def __init__(self) -> None:
-        self._running: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
         self._started = False
         self.failed: asyncio.Future[BaseException] | None = None
 
@@ -45,7 +45,7 @@ class BackgroundService:
             return
         self._started = False
         await self.on_stop()
-        tasks = list(self._running)
+        tasks = list(self._background)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -60,12 +60,12 @@ class BackgroundService:
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(coroutine, name=name)
-        self._running.add(task)
+        self._background.add(task)
         task.add_done_callback(self._on_done)
         return task
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        self._background.discard(task)
         if task.cancelled() or (exc := task.exception()) is None:
             return
         _log.error("a background task failed", task=task.get_name(), exc_info=exc)

@@ -30,6 +30,9 @@ class DelayQueue(BackgroundService):
         heapq.heappush(self._heap, (self._clock.monotonic() + seconds, next(self._order), queued))
         self._changed.set()
 
+    def waiting(self) -> list[QueuedJob]:
+        return [queued for _, _, queued in self._heap]
+
     def drop(self, unwanted: Callable[[QueuedJob], bool]) -> list[QueuedJob]:
         dropped = [queued for _, _, queued in self._heap if unwanted(queued)]
         self._heap = [entry for entry in self._heap if not unwanted(entry[2])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,11 +11,12 @@ import msgspec
 from handlers.config import HandlerConfig
 from handlers.context import Context, MediaPolicy, encode_context
 from handlers.contract import Handler
-from handlers.execution import run_cpu, run_io
+from handlers.execution import run_cpu, run_cpu_batch, run_io, run_io_batch
 from handlers.registry import Registry
 from streams.cache.inputs import MirrorReader
 from streams.cache.reader import AnswerReader
 from streams.contracts.clock import Clock
+from streams.contracts.errors import PrecomputeError
 from streams.contracts.jobs import Job
 from streams.contracts.keys import CacheKey
 from streams.contracts.results import State
@@ -52,6 +54,10 @@ class Executor:
         handler = self._registry.get(task)
         return handler.version if handler is not None else "none"
 
+    def batch_size(self, task: str) -> int:
+        handler = self._registry.get(task)
+        return handler.batch_size if handler is not None else 1
+
     async def absent_needs(self, job: Job) -> list[str]:
         """The tasks whose results this one wants and that the cache does not have."""
         handler = self._registry.get(job.task)
@@ -76,6 +82,24 @@ class Executor:
         try:
             async with asyncio.timeout(timeout_s):
                 return await run_io(handler, payload, context)
+        except TimeoutError as exc:
+            raise JobTimeoutError(f"ran longer than {timeout_s:.0f} s and was cancelled") from exc
+
+    async def run_batch(self, jobs: Sequence[Job]) -> Sequence[bytes | PrecomputeError]:
+        """A result or an outcome for each job, all of one task; raises what befalls the whole call."""
+        handler = self._registry.require(jobs[0].task)
+        contexts = [await self._context(job, handler) for job in jobs]
+        payloads = [bytes(job.payload) for job in jobs]
+        timeout_s = handler.spec.timeout_s
+        if handler.kind == "cpu":
+            encoded = [encode_context(context) for context in contexts]
+            found: list[bytes | PrecomputeError] = await self._pool.run(
+                run_cpu_batch, handler.task, handler.module, payloads, encoded, timeout_s=timeout_s
+            )
+            return found
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await run_io_batch(handler, payloads, contexts)
         except TimeoutError as exc:
             raise JobTimeoutError(f"ran longer than {timeout_s:.0f} s and was cancelled") from exc
 

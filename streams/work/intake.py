@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from streams.kafka.config import KAFKA_LOG, librdkafka_config
 from streams.ops.metrics import COMMITS, LAST_COMMIT, REBALANCES
 from streams.settings import Settings
 from streams.work.records import Fetched, Partition
+from streams.work.watchdog import PartitionWatchdog
 
 _log = structlog.get_logger(__name__)
 
@@ -87,6 +89,7 @@ class Intake:
         self._epochs: dict[Partition, int] = {}
         self._epoch = 0
         self._stopping = threading.Event()
+        self._watchdog = PartitionWatchdog(time.monotonic)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -105,19 +108,35 @@ class Intake:
 
     def pause(self, partitions: Iterable[Partition]) -> None:
         """Stops fetching; what was prefetched for them is thrown away and fetched again later."""
-        chosen = _as_kafka(partitions)
-        self._commands.put(lambda consumer: consumer.pause(self._still_ours(chosen)))
+        chosen = list(partitions)
+
+        def command(consumer: Consumer) -> None:
+            ours = self._still_ours(chosen)
+            self._watchdog.paused.update(ours)
+            consumer.pause(_as_kafka(ours))
+
+        self._commands.put(command)
 
     def resume(self, partitions: Iterable[Partition]) -> None:
-        chosen = _as_kafka(partitions)
-        self._commands.put(lambda consumer: consumer.resume(self._still_ours(chosen)))
+        chosen = list(partitions)
+
+        def command(consumer: Consumer) -> None:
+            ours = self._still_ours(chosen)
+            self._watchdog.assigned(ours)
+            consumer.resume(_as_kafka(ours))
+
+        self._commands.put(command)
 
     def commit(self, positions: Mapping[Partition, int]) -> None:
         offsets = [TopicPartition(p.topic, p.number, offset) for p, offset in positions.items()]
         self._commands.put(lambda consumer: self._commit(consumer, offsets, asynchronous=True))
 
-    def _still_ours(self, chosen: Sequence[TopicPartition]) -> list[TopicPartition]:
-        return [tp for tp in chosen if Partition(tp.topic, tp.partition) in self._epochs]
+    def problem(self) -> str | None:
+        """Why this consumer does not do its work, or None."""
+        return self._watchdog.problem
+
+    def _still_ours(self, chosen: Sequence[Partition]) -> list[Partition]:
+        return [partition for partition in chosen if partition in self._epochs]
 
     def _run(self) -> None:
         error: BaseException | None = None
@@ -135,6 +154,7 @@ class Intake:
                 while not self._stopping.is_set():
                     self._obey(consumer)
                     self._deliver(self._fetch(consumer))
+                    self._watchdog.look(consumer)
                 self._obey(consumer)
             finally:
                 consumer.close()
@@ -179,6 +199,8 @@ class Intake:
                     tuple(headers) if headers else (),
                 )
             )
+        for partition in {fetched.partition for fetched in batch}:
+            self._watchdog.delivered(partition)
         if batch:
             self._call(self._receiver.on_batch, batch)
 
@@ -202,6 +224,7 @@ class Intake:
         # A pause survives a reassignment: without this the partition would deliver nothing for ever.
         consumer.resume(assigned)
         self._epochs.update(partitions)
+        self._watchdog.assigned(partitions)
         self._call(self._receiver.on_assigned, partitions)
 
     def _on_revoke(self, consumer: Consumer, revoked: list[TopicPartition]) -> None:
@@ -221,6 +244,7 @@ class Intake:
         partitions = [Partition(tp.topic, tp.partition) for tp in gone]
         for partition in partitions:
             self._epochs.pop(partition, None)
+        self._watchdog.forget(partitions)
         return partitions
 
     def _commit(self, consumer: Consumer, offsets: list[TopicPartition], *, asynchronous: bool) -> None:

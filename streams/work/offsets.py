@@ -13,6 +13,10 @@ from collections.abc import Iterable
 
 from streams.work.records import Partition
 
+#: A window this full of offsets of which this many are done is held up by its first.
+FULL_SHARE = 0.9
+DONE_SHARE = 0.98
+
 
 class PartitionOffsets:
     """One partition under one assignment."""
@@ -47,6 +51,8 @@ class PartitionOffsets:
         self._received.append(offset)
 
     def finish(self, offset: int) -> None:
+        if self.position is not None and offset < self.position:
+            return
         self._done.add(offset)
         while self._received and self._received[0] in self._done:
             first = self._received.popleft()
@@ -92,6 +98,16 @@ class OffsetTracker:
 
     def fullest(self) -> int:
         return max((len(tracked) for tracked in self._partitions.values()), default=0)
+
+    def blocked(self, window: int) -> dict[Partition, int]:
+        """The first unfinished offset of partitions whose window is nearly full of finished ones."""
+        return {
+            partition: tracked.head
+            for partition, tracked in self._partitions.items()
+            if len(tracked) >= FULL_SHARE * window
+            and tracked.finished >= DONE_SHARE * len(tracked)
+            and tracked.head is not None
+        }
 
     def partitions(self) -> list[Partition]:
         return list(self._partitions)

@@ -77,6 +77,21 @@ class PriorityQueues:
             self._waiting_since[queued.job.priority] = self._clock.monotonic()
         queue.append(queued)
 
+    def put_first(self, queued: QueuedJob) -> None:
+        """Back to the head of its queue: it had its turn and was held up by a limit."""
+        queue = self._queues[queued.job.priority]
+        if not queue:
+            self._waiting_since[queued.job.priority] = self._clock.monotonic()
+        queue.appendleft(queued)
+
+    def take_mates(self, first: QueuedJob, most: int) -> list[QueuedJob]:
+        """Jobs of the same task and priority that are next anyway; they share the first one's slot."""
+        queue = self._queues[first.job.priority]
+        mates: list[QueuedJob] = []
+        while len(mates) < most and queue and queue[0].job.task == first.job.task:
+            mates.append(queue.popleft())
+        return mates
+
     def take(self) -> QueuedJob | None:
         """The job to start now, or None where nothing waits that a free slot may run."""
         urgent = self._highest(lambda p: p >= Priority.OPERATOR)

@@ -57,6 +57,9 @@ class JobReporter:
         self._counters.add("tasks_failed")
         self._end(queued, Status.FAILED, reason, message)
 
+    def cancelled(self, queued: QueuedJob) -> None:
+        self._end(queued, Status.CANCELLED, Reason.NONE)
+
     def attempt_failed(self, queued: QueuedJob, kind: str, message: str) -> None:
         """The job goes back to its queue, or to a retry topic."""
         _job_attempts_failed(queued.job.task, kind).inc()

@@ -71,7 +71,9 @@ class WorkerRole:
         )
         self.worker = Worker(settings, processor, letters, clock)
         self.health_server = HealthServer(self._health(), settings.metrics_host, settings.metrics_port)
-        presence = WorkerPresence(self._redis, names, self._info)
+        presence = WorkerPresence(
+            self._redis, names, self._info, lambda asked: self.worker.quiet(quieted=asked)
+        )
         self._services: list[Service] = [
             self.health_server,
             counters,
@@ -124,6 +126,7 @@ class WorkerRole:
             started_at=self._started_at,
             host=socket.gethostname(),
             pid=os.getpid(),
+            quiet=self.worker.is_quiet,
         )
 
 

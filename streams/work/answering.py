@@ -1,0 +1,124 @@
+"""How answers are claimed and written: the worker's side of the cache's promises."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import Sequence
+
+import msgspec
+
+from streams.cache.answers import Claim, Finish, Grant
+from streams.cache.batching import Batcher
+from streams.contracts.clock import Clock, millis
+from streams.contracts.jobs import Job
+from streams.contracts.results import NO_RESULT, StoredResult
+from streams.contracts.tasks import TaskCatalogue
+from streams.ops.children import Children
+from streams.ops.metrics import CACHE_WRITES
+from streams.work.leases import LeaseKeeper
+
+_cache_writes = Children(CACHE_WRITES)
+
+
+class ProcessingConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds, but for `ttl_jitter`, a share."""
+
+    stale_s: float
+    unavailable_ttl_s: float
+    ttl_jitter: float
+
+
+class AnswerWriter:
+    """Makes claims, holds their leases, and ends each with an answer or without one."""
+
+    def __init__(
+        self,
+        *,
+        worker_id: str,
+        tasks: TaskCatalogue,
+        claims: Batcher[Claim, Grant],
+        finishes: Batcher[Finish, str],
+        leases: LeaseKeeper,
+        config: ProcessingConfig,
+        clock: Clock,
+    ) -> None:
+        self._worker_id = worker_id
+        self._tasks = tasks
+        self._claims = claims
+        self._finishes = finishes
+        self.leases = leases
+        self._config = config
+        self._clock = clock
+        self._numbers = itertools.count()
+
+    def now(self) -> int:
+        return millis(self._clock.now())
+
+    def new_claim(self, job: Job) -> Claim:
+        return Claim(job, f"{self._worker_id}-{next(self._numbers)}")
+
+    def claim(self, claim: Claim) -> asyncio.Future[Grant]:
+        return self._claims.submit(claim)
+
+    async def finish(self, claim: Claim, started: int, stored: StoredResult | None, message: str) -> str:
+        """Ends a claim; the cache's verdict. `message` is the hint that waiting readers get."""
+        # The end deletes the lease: a renewal meanwhile would report it as lost.
+        self.leases.drop(claim)
+        verdict = await self._finishes.submit(self._end(claim, started, stored, message))
+        if stored is not None:
+            _cache_writes(claim.job.task, verdict).inc()
+        return verdict
+
+    async def finish_all(self, ends: Sequence[tuple[Claim, StoredResult]], message: str) -> list[str]:
+        """Ends many claims, each with an answer."""
+        futures = []
+        for claim, stored in ends:
+            self.leases.drop(claim)
+            futures.append(self._finishes.submit(self._end(claim, stored.started_at, stored, message)))
+        verdicts = [await future for future in futures]
+        for (claim, _), verdict in zip(ends, verdicts, strict=True):
+            _cache_writes(claim.job.task, verdict).inc()
+        return verdicts
+
+    def release(self, claim: Claim) -> None:
+        """Gives a claim back without waiting: whoever gets the job next must not be blocked by its lease."""
+        self._finishes.submit(self._end(claim, self.now(), None, "released"))
+
+    def _end(self, claim: Claim, started: int, stored: StoredResult | None, message: str) -> Finish:
+        ttl_ms = 0
+        if stored is not None:
+            stale_ms = millis(self._config.stale_s) if stored.is_available else 0
+            ttl_ms = max(1, stored.expires_at - stored.computed_at + stale_ms)
+        return Finish(claim, started, stored, ttl_ms, message)
+
+    def stored(
+        self,
+        job: Job,
+        started: int,
+        version: str,
+        *,
+        result: msgspec.Raw = NO_RESULT,
+        reason: str | None = None,
+        message: str | None = None,
+    ) -> StoredResult:
+        """The record of an answer, computed now by `version` of its handler."""
+        now = self.now()
+        ttl_s = self._config.unavailable_ttl_s if reason is not None else self._tasks[job.task].ttl_s
+        jitter = 1.0 + self._config.ttl_jitter * random.uniform(-1.0, 1.0)  # noqa: S311 (no secret)
+        return StoredResult(
+            key=job.key,
+            task=job.task,
+            job_id=job.id,
+            why=job.why,
+            handler_version=version,
+            input_version=job.input_version,
+            started_at=started,
+            computed_at=now,
+            expires_at=now + millis(ttl_s * jitter),
+            compute_ms=float(now - started),
+            result=result,
+            reason=reason,
+            message=message,
+        )

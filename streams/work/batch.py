@@ -1,0 +1,77 @@
+"""Several jobs of one task at once, for handlers that take batches: one claim, one call, one write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from streams.cache.answers import Claim
+from streams.contracts.errors import PrecomputeError
+from streams.contracts.results import StoredResult
+from streams.work.processing import JobProcessor, wait_of
+from streams.work.records import QueuedJob
+
+#: Its place in the batch, the job, and its claim.
+_Claimed = tuple[int, QueuedJob, Claim]
+
+
+class BatchProcessor:
+    """Does for a batch what `JobProcessor.process` does for a job; each job has its own outcome."""
+
+    def __init__(self, one: JobProcessor) -> None:
+        self._one = one
+        self._answers = one.answers
+
+    async def process(self, batch: Sequence[QueuedJob]) -> list[float | None]:
+        """For each job None when it has ended, else the seconds after which to process it again."""
+        again: list[float | None] = [None] * len(batch)
+        claimed = [
+            (index, queued, self._answers.new_claim(queued.job))
+            for index, queued in enumerate(batch)
+            if not self._one.skip_unwanted(queued)
+        ]
+        try:
+            started = await self._claim(claimed, again)
+            if started:
+                await self._compute(started, again)
+        except BaseException:
+            for _, queued, claim in claimed:
+                self._one.hand_back(queued, claim)
+            raise
+        finally:
+            for _, _, claim in claimed:
+                self._answers.leases.drop(claim)
+        return again
+
+    async def _claim(self, claimed: Sequence[_Claimed], again: list[float | None]) -> list[_Claimed]:
+        futures = [self._answers.claim(claim) for _, _, claim in claimed]
+        started = []
+        for (index, queued, claim), future in zip(claimed, futures, strict=True):
+            grant = await future
+            if self._one.may_run(queued, claim, grant):
+                started.append((index, queued, claim))
+            else:
+                again[index] = wait_of(grant)
+        return started
+
+    async def _compute(self, started: Sequence[_Claimed], again: list[float | None]) -> None:
+        began = self._answers.now()
+        results = await self._run(started)
+        good: list[tuple[QueuedJob, Claim, StoredResult]] = []
+        version = self._one.executor.version(started[0][1].job.task)
+        for (index, queued, claim), result in zip(started, results, strict=True):
+            if isinstance(result, PrecomputeError):
+                again[index] = await self._one.endings.settle(queued, claim, began, result)
+            else:
+                stored = self._answers.stored(queued.job, began, version, result=msgspec.Raw(result))
+                good.append((queued, claim, stored))
+        if good:
+            await self._one.write_all(good)
+
+    async def _run(self, started: Sequence[_Claimed]) -> Sequence[bytes | PrecomputeError]:
+        """A result or an outcome for each; a failure of the whole call is everybody's."""
+        try:
+            return await self._one.executor.run_batch([queued.job for _, queued, _ in started])
+        except PrecomputeError as exc:
+            return [exc] * len(started)

@@ -1,0 +1,52 @@
+"""Under overload speculation goes first, then refreshing; never what an event or a person asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from streams.contracts.errors import ConfigurationError
+from streams.contracts.jobs import PRIORITIES, Priority, Why
+from streams.ops.metrics import OVERLOAD_LEVEL
+
+#: What is dropped at each level. The order is a promise: see docs/explanation/priority.md.
+SHED = (frozenset[Why](), frozenset({Why.PREDICTED}), frozenset({Why.PREDICTED, Why.REFRESH}))
+
+
+class OverloadConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Overload begins when work that people wait for is older than `age_s`, or `depth` jobs of a priority
+    wait here; its second level at twice the age. It ends at half of either.
+    """
+
+    age_s: float
+    depth: int
+
+    def __post_init__(self) -> None:
+        if self.age_s <= 0 or self.depth < 1:
+            raise ConfigurationError("overload limits must be above zero")
+
+
+class OverloadGuard:
+    """Looks at the queues once a second; `sheds` is asked before each start."""
+
+    def __init__(self, config: OverloadConfig) -> None:
+        self._config = config
+        self.level = 0
+
+    def update(self, ages_s: Mapping[int, float], depths: Mapping[int, int]) -> None:
+        """`ages_s`: age of the oldest waiting job by priority, 0 where none waits."""
+        urgent = max((ages_s[p] for p in PRIORITIES if p >= Priority.LOGIN), default=0.0)
+        deepest = max(depths.values(), default=0)
+        limits = self._config
+        pressure = max(urgent / limits.age_s, deepest / limits.depth)
+        if urgent >= 2 * limits.age_s:
+            self.level = 2
+        elif pressure >= 1:
+            self.level = max(self.level, 1)
+        elif pressure < 0.5:
+            self.level = 0
+        OVERLOAD_LEVEL.set(self.level)
+
+    def sheds(self, why: Why) -> bool:
+        return why in SHED[self.level]
