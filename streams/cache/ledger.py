@@ -7,6 +7,7 @@ dropped and counted: the ledger informs people, the truth is in Kafka.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -30,16 +31,22 @@ MOST_PENDING = 20_000
 LISTED = 2000
 
 #: KEYS: a job: its hash, then the sorted set of its new status. ARGV: ttl_s, listed, then a job: id, status,
-#: at, facts (JSON, "" where they are there), timeline lines, prefix of the status sets, task.
+#: at, facts (JSON), timeline lines, prefix of the status sets, task, and "1" for a life's first line.
+#: The first line may come last, since another process writes it. A job that has ended stays what it is when
+#: it is delivered once more, unless it is started again: that is a replayed dead letter.
 _RECORD = """
 local a = 3
 for k = 1, #KEYS, 2 do
-  local id, status, at, facts, lines, prefix, task =
-    ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6]
-  a = a + 7
+  local id, status, at, facts, lines, prefix, task, first =
+    ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6], ARGV[a + 7]
+  a = a + 8
   local old = redis.call('HMGET', KEYS[k], 'status', 'timeline')
   local ended = old[1] and old[1] ~= 'queued' and old[1] ~= 'processing'
-  if not (ended and status == 'queued') then
+  if old[1] and first == '1' then
+    redis.call('HSET', KEYS[k], 'timeline', lines .. old[2])
+  elseif ended and (status == 'queued' or status == 'skipped') then
+    redis.call('HSET', KEYS[k], 'timeline', old[2] .. lines)
+  else
     local timeline = (old[2] or '') .. lines
     redis.call('HSET', KEYS[k], 'status', status, 'at', at, 'facts', facts, 'timeline', timeline)
     redis.call('EXPIRE', KEYS[k], ARGV[1])
@@ -47,6 +54,8 @@ for k = 1, #KEYS, 2 do
     redis.call('ZADD', KEYS[k + 1], at, id)
     if status ~= 'queued' and status ~= 'processing' then
       redis.call('ZREMRANGEBYRANK', KEYS[k + 1], 0, -1 - ARGV[2])
+    else
+      redis.call('ZREMRANGEBYSCORE', KEYS[k + 1], '-inf', at - ARGV[1] * 1000)
     end
   end
 end
@@ -174,8 +183,23 @@ class JobLedger(BackgroundService):
             keys += (self._names.job(job.id), self._names.jobs_in(last.status, job.task))
             lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in pending.entries)
             facts = msgspec.json.encode(_facts(job))
-            args += (job.id, last.status.value, last.at, facts, lines, self._names.jobs_prefix, job.task)
+            first = "1" if all(_is_first(entry) for entry in pending.entries) else ""
+            args += (
+                job.id,
+                last.status.value,
+                last.at,
+                facts,
+                lines,
+                self._names.jobs_prefix,
+                job.task,
+                first,
+            )
         await self._record(keys, args)
+
+
+def _is_first(entry: TimelineEntry) -> bool:
+    """A job that is queued again says why."""
+    return entry.status is Status.QUEUED and not entry.reason
 
 
 def _facts(job: Job) -> JobFacts:
@@ -201,7 +225,7 @@ class LedgerReader:
         self._tasks = tasks
 
     async def job(self, job_id: str) -> JobRecord | None:
-        return (await self._records([job_id]))[0]
+        return (await self.records([job_id]))[0]
 
     async def count_by_task(self, status: Status = Status.QUEUED) -> dict[str, int]:
         pipe = self._redis.pipeline(transaction=False)
@@ -222,10 +246,11 @@ class LedgerReader:
                 pipe.zrevrangebyscore(name, most, "-inf", start=0, num=limit, withscores=True)
         found = [pair for part in await self._execute(pipe) for pair in part]
         found.sort(key=lambda pair: (-pair[1], pair[0]))
-        records = await self._records([job_id.decode() for job_id, _ in found[:limit]])
+        records = await self.records([job_id.decode() for job_id, _ in found[:limit]])
         return [record for record in records if record is not None]
 
-    async def _records(self, ids: list[str]) -> list[JobRecord | None]:
+    async def records(self, ids: Sequence[str]) -> list[JobRecord | None]:
+        """The record of each id, None where it has none any more."""
         pipe = self._redis.pipeline(transaction=False)
         for job_id in ids:
             pipe.hgetall(self._names.job(job_id))
