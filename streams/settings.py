@@ -164,6 +164,23 @@ class Settings(BaseSettings):
     stale_s: Annotated[float, Field(ge=0.0)] = Field(
         3600.0, description="how long after its TTL an answer may still be served, marked stale"
     )
+    refresh_every_s: Annotated[float, Field(ge=0.0)] = Field(
+        30.0, description="seconds between looks for answers to refresh before they expire; 0: never"
+    )
+    refresh_ahead_s: PositiveFloat = Field(
+        300.0, description="how long before its expiry an answer is refreshed"
+    )
+    refresh_worth: Fraction = Field(
+        0.3, description="least probability that an answer is read again, for it to be refreshed"
+    )
+    refresh_budget_s: Annotated[float, Field(ge=0.0)] = Field(
+        600.0, description="computing seconds an hour that proactive refresh may ask for"
+    )
+    off_peak: str = Field(
+        "",
+        pattern=r"^(\d{2}:\d{2}-\d{2}:\d{2})?$",
+        description="HH:MM-HH:MM, UTC: the window of proactive refresh and of batches that ask for it",
+    )
     ledger_ttl_s: AtLeastASecond = Field(86_400.0, description="how long a job's timeline is kept")
 
     # Web

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query
 from fastapi.responses import Response
 
 from streams.contracts.errors import ConfigurationError
@@ -16,8 +15,18 @@ from streams.ops.logging import configure_logging
 from streams.ops.metrics import BUILD_INFO
 from streams.settings import Settings, load_settings
 from streams.version import VERSION
-from streams.web import cache_routes, event_routes, operation_routes
+from streams.web import (
+    batch_routes,
+    cache_routes,
+    event_routes,
+    job_routes,
+    letter_routes,
+    operation_routes,
+    predictor_routes,
+)
+from streams.web.gate import Gate, asks_for_keys, is_loopback
 from streams.web.limits import BodyLimit
+from streams.web.openapi import install_openapi
 from streams.web.problems import install_problems
 from streams.web.responses import json_response
 from streams.web.services import WebServices
@@ -25,11 +34,19 @@ from streams.web.services import WebServices
 _log = structlog.get_logger(__name__)
 
 BASE = "/api/precompute"
+_ROUTES = (
+    event_routes,
+    cache_routes,
+    operation_routes,
+    job_routes,
+    batch_routes,
+    letter_routes,
+    predictor_routes,
+)
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The application; it connects when it starts. Raises `ConfigurationError` for an unsafe bind."""
-    check_bind(settings)
     services = WebServices(settings)
 
     @asynccontextmanager
@@ -38,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
         BUILD_INFO.labels(VERSION, "api").set(1)
         await services.start()
         try:
+            await check_access(settings, services)
             yield
         finally:
             await services.stop()
@@ -48,29 +66,36 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Answers that exist before anyone asks.",
         lifespan=lifespan,
         openapi_url=f"{BASE}/openapi.json",
-        docs_url=f"{BASE}/docs",
+        # Its page loads scripts from elsewhere; the description itself is enough for any tool.
+        docs_url=None,
         redoc_url=None,
     )
     app.state.services = services
-    app.add_middleware(BodyLimit, most_bytes=settings.max_body_bytes)
+    larger = {f"{BASE}/batch": settings.max_batch_bytes}
+    app.add_middleware(BodyLimit, most_bytes=settings.max_body_bytes, larger=larger)
+    app.add_middleware(Gate, settings=settings, keys=services.keys)
     install_problems(app)
-    for module in (event_routes, cache_routes, operation_routes):
+    install_openapi(app)
+    for module in _ROUTES:
         app.include_router(module.router, prefix=BASE)
     _add_probes(app, services)
     return app
 
 
-def check_bind(settings: Settings) -> None:
-    """Without keys the API listens on loopback only, unless somebody says that this is meant."""
-    try:
-        is_loopback = ipaddress.ip_address(settings.host).is_loopback
-    except ValueError:
-        is_loopback = settings.host == "localhost"
-    if not is_loopback and settings.auth == "on":
-        raise ConfigurationError(
-            f"PRECOMPUTE_HOST={settings.host} is reachable from elsewhere and no key is asked for; "
-            "listen on 127.0.0.1 behind your gateway, or set PRECOMPUTE_AUTH=off in a closed network"
-        )
+async def check_access(settings: Settings, services: WebServices) -> None:
+    """Says who may call; raises `ConfigurationError` where nobody could, or anybody from anywhere."""
+    if asks_for_keys(settings):
+        keys = await services.keys.list()
+        if not keys:
+            raise ConfigurationError(
+                f"PRECOMPUTE_HOST={settings.host} is reachable from elsewhere and there are no keys; "
+                "make one with `precompute keys create`, or set PRECOMPUTE_AUTH=off in a closed network"
+            )
+        _log.info("keys are asked for", keys=len(keys))
+    elif is_loopback(settings.host):
+        _log.warning("no keys are asked for: this API is for this machine alone", host=settings.host)
+    else:
+        _log.warning("no keys are asked for (PRECOMPUTE_AUTH=off): anybody who gets here may do anything")
 
 
 def _add_probes(app: FastAPI, services: WebServices) -> None:
@@ -79,10 +104,14 @@ def _add_probes(app: FastAPI, services: WebServices) -> None:
         return {"ok": True}
 
     @app.get("/readyz", include_in_schema=False)
-    async def readyz(_: Request) -> Response:
+    async def readyz(*, verbose: Annotated[bool, Query()] = False) -> Response:
+        """Reads need Redis alone; `?verbose=true` asks Kafka as well, and changes nothing about ready."""
         problem = await services.redis_problem()
         failing = {"redis": problem} if problem else {}
-        return json_response({"ok": not failing, "failing": failing}, status=503 if failing else 200)
+        body: dict[str, Any] = {"ok": not failing, "failing": failing}
+        if verbose:
+            body["kafka"] = await services.kafka_problem() or "answers"
+        return json_response(body, status=503 if failing else 200)
 
 
 def __getattr__(name: str) -> Any:

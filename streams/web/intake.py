@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ from streams.kafka.producer import AckedProducer
 
 #: The source of events that came over HTTP.
 SOURCE = "precompute/api"
+#: Jobs on their way to Kafka at once; the producer acknowledges them together.
+MOST_AT_ONCE = 500
 
 
 class EventPublisher:
@@ -43,7 +46,7 @@ class EventPublisher:
         """Returns once Kafka has it; raises `EventError` for data that is no such event."""
         if not is_id(user_id):
             raise EventError("user_id takes 1 to 128 of A-Za-z0-9._-", reason="schema", field="user_id")
-        raw = msgspec.json.encode({**data, "user_id": user_id})
+        raw = _encode({**data, "user_id": user_id})
         now = datetime.now(UTC)
         event = Event(
             type=event_type,
@@ -58,6 +61,13 @@ class EventPublisher:
         topic = topic_of(event_type, self._topics)
         await self._producer.send(topic, value, key=user_id, headers=list(headers))
         return self._triggers.jobs(event, input_version=0, now_ms=event.time_ms)
+
+
+def _encode(data: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(data)
+    except (UnicodeEncodeError, OverflowError, RecursionError, TypeError, ValueError) as exc:
+        raise EventError(f"data does not fit JSON: {exc}", reason="not_json", field="data") from exc
 
 
 class JobRequester:
@@ -82,31 +92,42 @@ class JobRequester:
 
     async def request(self, keys: Sequence[CacheKey], *, why: Why, priority: int, cause: str) -> list[Job]:
         """The jobs that are in Kafka now; a key whose entity nobody has published an event of is left out."""
-        jobs = []
-        for key in keys:
-            found = await self._input(key)
-            if found is None:
-                continue
-            now_ms = millis(self._clock.now())
-            job = new_job(
-                key,
-                cause=cause,
-                user_id=found.user_id,
-                priority=priority,
-                why=why,
-                created_at=now_ms,
-                input_version=found.input_version,
-                payload=bytes(found.payload),
-            )
-            await self._producer.send(self._topics.jobs(priority), encode_job(job), key=job.key)
-            self._ledger.record(job, Status.QUEUED)
-            self._counters.add("tasks_queued")
-            jobs.append(job)
+        jobs: list[Job] = []
+        for start in range(0, len(keys), MOST_AT_ONCE):
+            part = keys[start : start + MOST_AT_ONCE]
+            inputs = await self._inputs(part)
+            made = [
+                self._job(key, found, why=why, priority=priority, cause=cause)
+                for key, found in zip(part, inputs, strict=True)
+                if found is not None
+            ]
+            await asyncio.gather(*(self._emit(job) for job in made))
+            jobs += made
         return jobs
 
-    async def _input(self, key: CacheKey) -> EntityInput | None:
-        found = await self._mirror.input(key.entity, key.entity_id)
-        if found is None and key.entity == Entity.USER:
-            # A user needs no event of its own: what it did is input enough.
-            return EntityInput(user_id=key.entity_id, payload=msgspec.Raw(b"{}"), input_version=0)
-        return found
+    def _job(self, key: CacheKey, found: EntityInput, *, why: Why, priority: int, cause: str) -> Job:
+        return new_job(
+            key,
+            cause=cause,
+            user_id=found.user_id,
+            priority=priority,
+            why=why,
+            created_at=millis(self._clock.now()),
+            input_version=found.input_version,
+            payload=bytes(found.payload),
+        )
+
+    async def _emit(self, job: Job) -> None:
+        await self._producer.send(self._topics.jobs(job.priority), encode_job(job), key=job.key)
+        self._ledger.record(job, Status.QUEUED)
+        self._counters.add("tasks_queued")
+
+    async def _inputs(self, keys: Sequence[CacheKey]) -> list[EntityInput | None]:
+        """A user needs no event of its own: what it did is input enough."""
+        found = await self._mirror.inputs_of([(key.entity, key.entity_id) for key in keys])
+        return [
+            one
+            if one is not None or key.entity != Entity.USER
+            else EntityInput(user_id=key.entity_id, payload=msgspec.Raw(b"{}"), input_version=0)
+            for key, one in zip(keys, found, strict=True)
+        ]

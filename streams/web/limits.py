@@ -1,39 +1,45 @@
-"""Bounds on what a request may carry, before anything reads it."""
+"""Bounds on a request's body: its size, and how long its sender may take."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streams.web.problems import problem_response
 
+#: A body of two megabytes at half a megabit; who is slower than that holds a place for nothing.
+BODY_WITHIN_S = 30.0
+
 
 class BodyLimit:
-    """Refuses bodies over `most_bytes`, announced or not, with 413."""
+    """Refuses bodies over their limit, announced or not, with 413; bodies that do not end with 408."""
 
-    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        most_bytes: int,
+        larger: dict[str, int] | None = None,
+        within_s: float = BODY_WITHIN_S,
+    ) -> None:
+        """`larger` gives single paths a limit of their own."""
         self._app = app
         self._most = most_bytes
+        self._larger = larger or {}
+        self._within_s = within_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
             return
+        most = self._larger.get(scope["path"], self._most)
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self._most:
-            await self._refuse(scope, receive, send)
+        if announced.isdigit() and int(announced) > most:
+            await _refuse(413, f"the body has more than {most} bytes", scope, receive, send)
             return
-        seen = 0
+        body = _BoundedBody(receive, most, self._within_s)
         started = False
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self._most:
-                raise _TooLargeError
-            return message
 
         async def noted(message: Message) -> None:
             nonlocal started
@@ -41,17 +47,44 @@ class BodyLimit:
             await send(message)
 
         try:
-            await self._app(scope, counted, noted)
-        except _TooLargeError:
+            await self._app(scope, body.receive, noted)
+        except _RefusedError as exc:
             if started:
                 raise
-            await self._refuse(scope, receive, send)
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        detail = f"the body has more than {self._most} bytes"
-        response: Any = problem_response(413, detail, headers={"Connection": "close"})
-        await response(scope, receive, send)
+            await _refuse(exc.status, str(exc), scope, receive, send)
 
 
-class _TooLargeError(Exception):
+class _BoundedBody:
+    def __init__(self, receive: Receive, most: int, within_s: float) -> None:
+        self._receive = receive
+        self._most = most
+        self._deadline = asyncio.get_running_loop().time() + within_s
+        self._seen = 0
+        self._has_ended = False
+
+    async def receive(self) -> Message:
+        if self._has_ended:
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            raise _RefusedError(408, "the body did not arrive in time") from None
+        self._seen += len(message.get("body", b""))
+        if self._seen > self._most:
+            raise _RefusedError(413, f"the body has more than {self._most} bytes")
+        self._has_ended = not message.get("more_body", False)
+        return message
+
+
+class _RefusedError(Exception):
     """Unwinds the request."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+async def _refuse(status: int, detail: str, scope: Scope, receive: Receive, send: Send) -> None:
+    response: Any = problem_response(status, detail, headers={"Connection": "close"})
+    await response(scope, receive, send)

@@ -4,9 +4,33 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from streams.contracts.keys import MAX_KEY_LENGTH
+
+#: Deeper JSON is no event of ours, and recursion in a decoder somewhere behind us is not for callers to try.
+MOST_LEVELS = 64
 
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._-]+$")]
+KeyText = Annotated[str, Field(min_length=5, max_length=MAX_KEY_LENGTH)]
+
+
+def shallow(value: dict[str, Any]) -> dict[str, Any]:
+    """The value, if no part of it lies deeper than `MOST_LEVELS`; looks without recursion."""
+    level: list[Any] = [value]
+    for _ in range(MOST_LEVELS):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return value
+    raise ValueError(f"nested deeper than {MOST_LEVELS} levels")
+
+
+Data = Annotated[dict[str, Any], AfterValidator(shallow)]
 
 
 class Body(BaseModel):
@@ -16,9 +40,9 @@ class Body(BaseModel):
 class VideoBody(Body):
     """A video was uploaded. `video_data` is the event's data: `uri` and more."""
 
-    video_id: Identifier
-    user_id: Identifier
-    video_data: dict[str, Any] = Field(
+    video_id: Identifier = Field(examples=["v42"])
+    user_id: Identifier = Field(examples=["u7"])
+    video_data: Data = Field(
         examples=[{"uri": "file:///media/ad.mp4", "title": "Summer sale", "duration_s": 15.0}]
     )
 
@@ -26,20 +50,28 @@ class VideoBody(Body):
 class CampaignBody(Body):
     """A campaign was created. `campaign_data` is the event's data: `brief` and more."""
 
-    campaign_id: Identifier
-    user_id: Identifier
-    campaign_data: dict[str, Any] = Field(examples=[{"brief": "Half price until Sunday", "order_value": 40}])
+    campaign_id: Identifier = Field(examples=["c3"])
+    user_id: Identifier = Field(examples=["u7"])
+    campaign_data: Data = Field(examples=[{"brief": "Half price until Sunday", "order_value": 40}])
 
 
 class LoginBody(Body):
     """A user logged in. `user_data` may hold the `account` that dashboards are made of."""
 
-    user_id: Identifier
-    user_data: dict[str, Any] = Field(default_factory=dict)
+    user_id: Identifier = Field(examples=["u7"])
+    user_data: Data = Field(default_factory=dict, examples=[{"account": {"plan": "pro"}}])
 
 
 class PredictBody(Body):
-    user_id: Identifier
+    user_id: Identifier = Field(examples=["u7"])
+
+
+class DemandBody(Body):
+    """Keys whose answers are to be computed. `refresh`: although there are answers; `urgent`: now."""
+
+    keys: list[KeyText] = Field(min_length=1, max_length=1000, examples=[["ctr_prediction:video:v42"]])
+    refresh: bool = False
+    urgent: bool = True
 
 
 class Filters(Body):
@@ -48,7 +80,7 @@ class Filters(Body):
     user_id: Identifier | None = None
     campaign_id: Identifier | None = None
     ids: list[Identifier] | None = Field(default=None, max_length=10_000)
-    expiring_within_s: float | None = Field(default=None, gt=0)
+    expiring_within_s: float | None = Field(default=None, gt=0, le=31_536_000)
 
 
 class RefreshBody(Body):
@@ -58,3 +90,15 @@ class RefreshBody(Body):
 class InvalidateBody(Body):
     pattern: str = Field(max_length=512, examples=["ctr_prediction:*"])
     confirm: bool = False
+
+
+class ReplayBody(Body):
+    """Which dead letters to replay: named places, or all of a reason. `dry_run` only counts them."""
+
+    source: Annotated[str, Field(pattern="^(jobs|events)$")] = "jobs"
+    letters: list[Annotated[str, Field(max_length=300)]] | None = Field(
+        default=None, max_length=1000, examples=[["precompute.jobs.dlq/0/12"]]
+    )
+    reason: Annotated[str, Field(max_length=64)] | None = None
+    task: Annotated[str, Field(max_length=128)] | None = None
+    dry_run: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -13,7 +14,11 @@ from starlette.exceptions import HTTPException
 from streams.contracts.errors import CacheKeyError, ContractError, UnavailableError
 from streams.web.responses import json_bytes
 
+_log = structlog.get_logger(__name__)
+
 MEDIA_TYPE = "application/problem+json"
+#: A detail quotes what the caller sent; not all of it.
+LONGEST_DETAIL = 1000
 
 
 class Problem(Exception):  # noqa: N818 (the RFC's word)
@@ -36,7 +41,7 @@ def problem_response(
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": detail,
+        "detail": detail[:LONGEST_DETAIL],
         "success": False,
         **extra,
     }
@@ -65,12 +70,18 @@ def install_problems(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def on_validation(_: Request, exc: RequestValidationError) -> Response:
         errors = [
-            {"field": ".".join(str(part) for part in error["loc"]), "message": error["msg"]}
-            for error in exc.errors()
+            {"field": ".".join(str(part) for part in error["loc"])[:200], "message": error["msg"]}
+            for error in exc.errors()[:20]
         ]
         first = errors[0]
-        return problem_response(422, f"{first['field']}: {first['message']}", errors=errors)
+        status = 400 if exc.errors()[0]["type"] == "json_invalid" else 422
+        return problem_response(status, f"{first['field']}: {first['message']}", errors=errors)
 
     @app.exception_handler(HTTPException)
     async def on_http(_: Request, exc: HTTPException) -> Response:
         return problem_response(exc.status_code, str(exc.detail), headers=dict(exc.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def on_bug(request: Request, exc: Exception) -> Response:
+        _log.error("a request failed", path=request.url.path, exc_info=exc)
+        return problem_response(500, "this is our fault; the log has it under the request's id")

@@ -77,5 +77,5 @@ def _belongs(spec: TaskSpec, one: str, found: EntityInput | None, filters: Filte
         return True
     if spec.entity == "campaign":
         return one == filters.campaign_id
-    payload = msgspec.json.decode(found.payload) if found is not None else {}
+    payload = msgspec.json.decode(bytes(found.payload)) if found is not None else {}
     return isinstance(payload, dict) and payload.get("campaign_id") == filters.campaign_id

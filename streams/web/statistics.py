@@ -53,6 +53,10 @@ class FleetStatistics:
             },
         }
 
+    async def costs(self) -> dict[str, float]:
+        """Mean computing seconds of each task that was ever computed."""
+        return _averages(await self._of.counters.totals(), self._of.tasks)
+
     async def queue(self) -> dict[str, Any]:
         """Waiting jobs per task (the ledger's word) and per priority (Kafka's)."""
         by_task = await self._of.ledger.count_by_task()
