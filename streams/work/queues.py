@@ -94,18 +94,17 @@ class PriorityQueues:
 
     def take(self) -> QueuedJob | None:
         """The job to start now, or None where nothing waits that a free slot may run."""
-        urgent = self._highest(lambda p: p >= Priority.OPERATOR)
-        if urgent is not None:
-            return self._start(urgent) if self._free() > 0 else None
-        if self._free() <= 0 or self._running_other >= self._config.slots - self._config.reserved:
+        if self._free() <= 0:
             return None
-        overdue = self._overdue()
+        unreserved = self._running_other < self._config.slots - self._config.reserved
+        # Before everything else: a steady load of urgent jobs must not starve the rest either.
+        overdue = self._overdue() if unreserved else None
         if overdue is not None:
             queued = self._start(overdue)
             self._running_relief.add(id(queued))
             self._starts_since_relief = 0
             return queued
-        highest = self._highest(lambda _: True)
+        highest = self._highest(lambda p: unreserved or p >= Priority.OPERATOR)
         if highest is None:
             return None
         self._starts_since_relief += 1
