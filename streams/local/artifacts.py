@@ -7,9 +7,9 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ class JarFolder:
         try:
             with show_download(f"downloading {self._title}", sum(jar.size for jar in jars)) as advance:
                 fetch = partial(self._fetch, resolve=_resolver(staging, advance))
-                with ThreadPoolExecutor(_THREADS) as pool:
+                with trusting_ssl_cert_file(), ThreadPoolExecutor(_THREADS) as pool:
                     list(pool.map(fetch, jars))
         finally:
             shutil.rmtree(staging, ignore_errors=True)
@@ -139,6 +139,20 @@ def _resolver(staging: Path, advance: Advance) -> Callable[[str], Path]:
         return Path(artifact.resolve())
 
     return resolve
+
+
+@contextmanager
+def trusting_ssl_cert_file() -> Iterator[None]:
+    """The HTTP library of jgo knows REQUESTS_CA_BUNDLE only; pip and OpenSSL follow SSL_CERT_FILE as well."""
+    bundle = os.environ.get("SSL_CERT_FILE")
+    if not bundle or {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"} & os.environ.keys():
+        yield
+        return
+    os.environ["REQUESTS_CA_BUNDLE"] = bundle
+    try:
+        yield
+    finally:
+        del os.environ["REQUESTS_CA_BUNDLE"]
 
 
 def _with_retries(download: Callable[[], Path], name: str) -> Path:

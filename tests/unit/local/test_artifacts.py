@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 
 from streams.contracts.errors import ConfigurationError, UnavailableError
 from streams.local import artifacts
-from streams.local.artifacts import Jar, JarFolder, read_pins
+from streams.local.artifacts import Jar, JarFolder, read_pins, trusting_ssl_cert_file
 from tests.support.mirror import Mirror, serve_mirror
 
 _CONTENTS = {"one": b"first" * 4000, "two": b"second" * 5000}
@@ -138,6 +139,20 @@ def test_a_missing_library_names_the_extra(
         ConfigurationError, match=r"jgo is not installed; run: pip install 'precompute\[local\]'"
     ):
         folder.provide()
+
+
+def test_ssl_cert_file_counts_where_requests_has_no_bundle_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", "/certificates.pem")
+    with trusting_ssl_cert_file():
+        assert os.environ["REQUESTS_CA_BUNDLE"] == "/certificates.pem"
+    assert "REQUESTS_CA_BUNDLE" not in os.environ
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/own.pem")
+    with trusting_ssl_cert_file():
+        assert os.environ["REQUESTS_CA_BUNDLE"] == "/own.pem"
 
 
 def test_the_shipped_list_is_whole() -> None:
