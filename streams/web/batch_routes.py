@@ -12,8 +12,9 @@ from streams.cache.presence import living_workers
 from streams.contracts.errors import ContractError
 from streams.contracts.keys import CacheKey
 from streams.contracts.tasks import TaskCatalogue
-from streams.web.access import caller_of, services
+from streams.web.access import services
 from streams.web.batches import Batch, estimate, progress
+from streams.web.callers import caller_of
 from streams.web.examples import BATCH, example
 from streams.web.problems import Problem
 from streams.web.services import WebServices

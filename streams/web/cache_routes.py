@@ -11,7 +11,8 @@ from fastapi.responses import Response
 from streams.contracts.clock import SYSTEM_CLOCK, millis
 from streams.contracts.keys import CacheKey, KeyPattern
 from streams.contracts.results import StoredResult
-from streams.web.access import caller_of, services
+from streams.web.access import services
+from streams.web.callers import caller_of
 from streams.web.examples import ANSWER, DEMANDED, INVALIDATED, READ_PARAMETERS, REFRESHED, example
 from streams.web.models import DemandBody, InvalidateBody, RefreshBody
 from streams.web.problems import Problem

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 import msgspec
+from fastapi import Request
 
 
 class Scope(StrEnum):
@@ -31,3 +32,9 @@ class Caller(msgspec.Struct, frozen=True):
 ALL_SCOPES = frozenset(Scope)
 ANYBODY = Caller("anybody", ALL_SCOPES)
 LOOPBACK = Caller("loopback", ALL_SCOPES)
+
+
+def caller_of(request: Request) -> Caller:
+    """Whom the gate let in."""
+    found: Caller = request.scope.get("precompute.caller", ANYBODY)
+    return found

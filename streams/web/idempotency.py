@@ -15,7 +15,7 @@ from streams.cache.connection import AWAY
 from streams.cache.names import RedisNames
 from streams.contracts.errors import UnavailableError
 from streams.contracts.ids import is_id
-from streams.web.access import caller_of
+from streams.web.callers import caller_of
 from streams.web.problems import Problem
 from streams.web.responses import json_bytes
 

@@ -13,7 +13,8 @@ from streams.contracts.jobs import Why
 from streams.contracts.results import timestamp
 from streams.contracts.states import Status
 from streams.contracts.tasks import TaskCatalogue
-from streams.web.access import caller_of, services
+from streams.web.access import services
+from streams.web.callers import caller_of
 from streams.web.cursors import LONGEST, decode_cursor, encode_cursor
 from streams.web.examples import JOB, example
 from streams.web.problems import Problem

@@ -8,7 +8,8 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 
 from streams.contracts.results import timestamp
-from streams.web.access import caller_of, services
+from streams.web.access import services
+from streams.web.callers import caller_of
 from streams.web.cursors import LONGEST, decode_cursor, encode_cursor
 from streams.web.letters import MOST_A_PARTITION, Letter
 from streams.web.models import ReplayBody
