@@ -92,9 +92,12 @@ class Settings(BaseSettings):
     act_above: Fraction = Field(
         0.5, description="act on a prediction above this, while nothing is measured yet"
     )
-    predictions_per_user: PositiveInt = Field(3, description="predicted actions acted on per event of a user")
     predicted_job_ttl_s: PositiveFloat = Field(
         600.0, description="a predicted job not started by then is dropped"
+    )
+    predicted_jobs_per_user: PositiveInt = Field(60, description="predicted jobs one user may cause an hour")
+    model_store: Path | None = Field(
+        None, description="folder of trained models; without one the bundled synthetic model predicts"
     )
     holdout: Annotated[float, Field(ge=0.0, le=0.5)] = Field(
         0.05, description="share of users whose predicted jobs are scored, not run"

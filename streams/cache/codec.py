@@ -60,6 +60,13 @@ def encode_stored(stored: StoredResult) -> bytes:
     return FORMAT + encoding + f"{version_digits(stored.input_version)}{times}{job}".encode() + body
 
 
+def expiry_of(head: bytes) -> int:
+    """The logical expiry (ms) in the first `HEADER_BYTES` of an answer; 0 where there is none."""
+    begin = 2 + VERSION_DIGITS + TIME_DIGITS
+    digits = head[begin : begin + TIME_DIGITS]
+    return int(digits) if len(head) == HEADER_BYTES and digits.isdigit() else 0
+
+
 def decode_stored(data: bytes) -> StoredResult:
     """Reads a stored answer; raises `ContractError` for bytes of another format."""
     if len(data) < HEADER_BYTES or data[:1] != FORMAT:

@@ -149,6 +149,11 @@ class RedisNames(msgspec.Struct, frozen=True):
         """Hash of worker id, or * for all, to "1": these start nothing."""
         return f"{self._base}:quiet"
 
+    @property
+    def predictor_off(self) -> str:
+        """Present while speculation is switched off by command."""
+        return f"{self._base}:predictor-off"
+
     def job(self, job_id: str) -> str:
         return f"{self._base}:{{ledger}}:job:{job_id}"
 

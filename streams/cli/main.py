@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from streams.cli import answers, config, demo, events, roles, topics
+from handlers.commands import app as handlers
+from streams.cli import answers, config, demo, events, predictor, roles, topics
 from streams.contracts.errors import PrecomputeError
 from streams.local.state import adopt_state
 from streams.ops.parent import follow_parent
@@ -26,6 +27,9 @@ for module in (demo, roles, events, answers):
     module.register(app)
 app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")
+app.add_typer(predictor.app, name="predictor")
+app.add_typer(predictor.actions, name="actions")
+app.add_typer(handlers, name="handlers")
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001 (typer's callback)

@@ -86,6 +86,7 @@ class StreamsApp(faust.App):  # type: ignore[misc]
         parts = self.components
         states = UserStates(self.users, self.components.gap_ms)
         effects = parts.processor.process(records, states, Inputs(self.inputs))
+        effects.adopt(await parts.freshness.apply(effects.speculations), parts.scores)
         parts.publisher.publish(effects)
         self.users.emit_changelog(parts.output, partition)
         self.inputs.emit_changelog(parts.output, partition)

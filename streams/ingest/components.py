@@ -8,8 +8,9 @@ from handlers.registry import Registry, load_handlers
 from predictor.actions import BUILTIN_ACTIONS
 from predictor.history import History
 from predictor.holdout import HoldoutConfig
-from predictor.policy import PolicyConfig, Price
-from predictor.prior import synthetic_ngram
+from predictor.model import Model
+from predictor.policy import PolicyConfig
+from predictor.serving import ServingModel
 from streams.cache.connection import connect
 from streams.cache.counters import FleetCounters
 from streams.cache.inputs import NOBODY
@@ -17,13 +18,16 @@ from streams.cache.ledger import JobLedger
 from streams.cache.names import RedisNames
 from streams.contracts.clock import SYSTEM_CLOCK, millis
 from streams.contracts.triggers import BUILTIN_TRIGGERS, TriggerTable
+from streams.ingest.conditions import Conditions
+from streams.ingest.freshness import FreshnessFilter
 from streams.ingest.mirror import Mirror, TableRows
 from streams.ingest.output import SliceOutput
 from streams.ingest.publishing import SlicePublisher
-from streams.ingest.scoring import Scorecard
+from streams.ingest.scoring import PredictionScores
 from streams.ingest.slices import SliceProcessor
 from streams.ingest.speculation import Asked, SpeculationConfig, Speculator
 from streams.ingest.state import Inputs
+from streams.ingest.upkeep import PredictorUpkeep
 from streams.ops.health import Health, HealthServer
 from streams.ops.metrics import BUILD_INFO
 from streams.ops.service import ServiceGroup
@@ -43,8 +47,12 @@ class Components:
         self.output = SliceOutput(settings)
         self.counters = FleetCounters(redis, names)
         self.ledger = JobLedger(redis, names, ttl_s=settings.ledger_ttl_s)
-        self.speculator = _speculator(settings)
-        self.processor = _processor(settings, registry, self.speculator)
+        self.scores = PredictionScores()
+        self.freshness = FreshnessFilter(redis, names, SYSTEM_CLOCK)
+        model = ServingModel(settings.model_store)
+        conditions = _conditions(settings, self.scores)
+        self.speculator = _speculator(settings, model, conditions)
+        self.processor = _processor(settings, registry, self.speculator, self.scores)
         self.publisher = SlicePublisher(self.output, settings.topics, self.counters)
         self.mirror = Mirror(redis, names, registry.catalogue, self.ledger)
         self._redis = redis
@@ -53,6 +61,16 @@ class Components:
                 HealthServer(self.health, settings.metrics_host, settings.metrics_port),
                 self.counters,
                 self.ledger,
+                PredictorUpkeep(
+                    model=model,
+                    scores=self.scores,
+                    conditions=conditions,
+                    redis=redis,
+                    names=names,
+                    counters=self.counters,
+                    tasks=registry.catalogue,
+                    clock=SYSTEM_CLOCK,
+                ),
             ]
         )
 
@@ -77,24 +95,35 @@ class Components:
         await self._redis.aclose()
 
 
-def _speculator(settings: Settings) -> Speculator:
-    config = SpeculationConfig(
+def _conditions(settings: Settings, scores: PredictionScores) -> Conditions:
+    return Conditions(
+        scores,
+        BUILTIN_ACTIONS,
         enabled=settings.predictor,
-        price=Price(benefit_s=1.0, cost_s=settings.act_above),
+        act_above=settings.act_above,
+        user_budget=settings.predicted_jobs_per_user,
+        clock=SYSTEM_CLOCK,
+    )
+
+
+def _speculator(settings: Settings, model: Model, conditions: Conditions) -> Speculator:
+    config = SpeculationConfig(
         job_ttl_ms=millis(settings.predicted_job_ttl_s),
         holdout=HoldoutConfig(fraction=settings.holdout, salt=settings.holdout_salt),
-        policy=PolicyConfig(),
+        policy=PolicyConfig(user_budget=settings.predicted_jobs_per_user),
     )
-    return Speculator(synthetic_ngram(), BUILTIN_ACTIONS, config)
+    return Speculator(model, BUILTIN_ACTIONS, conditions, config)
 
 
-def _processor(settings: Settings, registry: Registry, speculator: Speculator) -> SliceProcessor:
+def _processor(
+    settings: Settings, registry: Registry, speculator: Speculator, scores: PredictionScores
+) -> SliceProcessor:
     triggers = TriggerTable([*BUILTIN_TRIGGERS, *registry.triggers], registry.catalogue)
     return SliceProcessor(
         triggers=triggers,
         tasks=registry.catalogue,
         speculator=speculator,
-        scorecard=Scorecard(),
+        scores=scores,
         partitions=settings.partitions,
         most_entities=settings.entities_per_user,
         clock=SYSTEM_CLOCK,

@@ -2,78 +2,56 @@
 
 from __future__ import annotations
 
-import math
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Collection
 
 from predictor.model import Prediction
+from predictor.scoring import LiveScorer, LiveScores
 from streams.ops.metrics import CALIBRATION, LOG_LOSS, PREDICTION_OUTCOMES
 
 #: Predictions waiting for their outcome; the oldest is forgotten, its user has long gone.
 MOST_OPEN = 20_000
-#: The moving averages forget with a half-life of about 700 outcomes.
-DECAY = 0.999
-BINS = 10
-#: -log of a probability the model called impossible.
-WORST_LOSS = -math.log(1e-9)
+#: Outcomes of acted predictions that the precision is measured on.
+PRECISION_WINDOW = 1_000
 
 
-class Scorecard:
-    """Prequential log-loss, hits and calibration error of one process, as metrics."""
+class PredictionScores:
+    """Prequential scores of one process, as metrics and for the policy."""
 
     def __init__(self) -> None:
-        self._open: OrderedDict[str, Prediction] = OrderedDict()
-        self._loss = 0.0
-        self._weight = 0.0
-        #: Per bin of the top probability: weight, sum of probabilities, sum of hits.
-        self._bins = [[0.0, 0.0, 0.0] for _ in range(BINS)]
+        self._open: OrderedDict[str, tuple[Prediction, frozenset[str]]] = OrderedDict()
+        self._scorer = LiveScorer()
+        self._acted: deque[bool] = deque(maxlen=PRECISION_WINDOW)
 
-    def expect(self, user_id: str, prediction: Prediction) -> None:
-        self._open[user_id] = prediction
+    def expect(self, user_id: str, prediction: Prediction, acted_on: Collection[str]) -> None:
+        self._open[user_id] = (prediction, frozenset(acted_on))
         self._open.move_to_end(user_id)
         if len(self._open) > MOST_OPEN:
             self._open.popitem(last=False)
 
     def score(self, user_id: str, action: str) -> None:
         """Compares the user's open prediction, if there is one, with the action that came."""
-        prediction = self._open.pop(user_id, None)
+        prediction, acted_on = self._open.pop(user_id, (None, frozenset[str]()))
         if prediction is None:
             return
-        ranked = prediction.ranked
-        top, probability = ranked[0]
-        if top == action:
-            PREDICTION_OUTCOMES.labels("top1").inc()
-        elif action in (name for name, _ in ranked[1:3]):
-            PREDICTION_OUTCOMES.labels("top3").inc()
-        else:
-            PREDICTION_OUTCOMES.labels("missed").inc()
-        self._learn_loss(prediction.probability_of(action))
-        self._learn_calibration(probability, hit=top == action)
-        LOG_LOSS.labels(prediction.version).set(self.log_loss)
-        CALIBRATION.labels(prediction.version).set(self.calibration_error)
+        scored = self._scorer.add(prediction, action)
+        result = "top1" if scored.hit else "top3" if scored.hit3 else "missed"
+        PREDICTION_OUTCOMES.labels(result).inc()
+        if acted_on:
+            self._acted.append(action in acted_on)
 
     @property
-    def log_loss(self) -> float:
-        """Mean -ln p(what came), natural logarithm, lately; NaN before the first outcome."""
-        return self._loss / self._weight if self._weight else math.nan
+    def precision(self) -> float | None:
+        """The share of acted predictions that came true lately; None before the first."""
+        return sum(self._acted) / len(self._acted) if self._acted else None
 
     @property
-    def calibration_error(self) -> float:
-        """Expected calibration error of the top prediction over ten equal bins (Guo et al. 2017)."""
-        total = sum(weight for weight, _, _ in self._bins)
-        if not total:
-            return math.nan
-        return sum(abs(said - came) for _, said, came in self._bins) / total
+    def outcomes(self) -> int:
+        return len(self._acted)
 
-    def _learn_loss(self, probability: float) -> None:
-        loss = -math.log(probability) if probability > 0 else WORST_LOSS
-        self._loss = self._loss * DECAY + loss
-        self._weight = self._weight * DECAY + 1.0
-
-    def _learn_calibration(self, probability: float, *, hit: bool) -> None:
-        for bin_ in self._bins:
-            for index in range(3):
-                bin_[index] *= DECAY
-        bin_ = self._bins[min(int(probability * BINS), BINS - 1)]
-        bin_[0] += 1.0
-        bin_[1] += probability
-        bin_[2] += hit
+    def export(self, model_version: str) -> LiveScores:
+        """Sets the gauges and returns the figures; costs a pass over the window."""
+        scores = self._scorer.scores()
+        LOG_LOSS.labels(model_version).set(scores.log_loss)
+        CALIBRATION.labels(model_version).set(scores.calibration_error)
+        return scores

@@ -29,8 +29,8 @@ from streams.contracts.keys import CacheKey
 from streams.contracts.tasks import Entity, TaskCatalogue
 from streams.contracts.triggers import TriggerTable
 from streams.ingest.partitions import partition_of
-from streams.ingest.scoring import Scorecard
-from streams.ingest.speculation import Asked, Speculator
+from streams.ingest.scoring import PredictionScores
+from streams.ingest.speculation import Asked, Speculation, Speculator
 from streams.ingest.state import InputRow, Inputs, UserState, UserStates, input_version
 
 #: Set on a record that was sent on to its right partition, so that it is sent on only once.
@@ -60,9 +60,19 @@ class Effects(msgspec.Struct):
     rerouted: list[Any] = []
     users: dict[str, UserState] = {}
     inputs: dict[str, InputRow | None] = {}
+    speculations: list[Speculation] = []
     predictions: list[UserPredictions] = []
     invalidated: list[str] = []
     counts: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
+
+    def adopt(self, speculations: Sequence[Speculation], scores: PredictionScores) -> None:
+        """Takes over what is left of the speculations once fresh answers are known."""
+        for found in speculations:
+            self.predictions.append(found.shown)
+            self.jobs += [Outgoing(job, None) for job in found.jobs]
+            acted_on = [one.action for one in found.shown.predictions if one.acted_on]
+            scores.expect(found.shown.user_id, found.prediction, acted_on)
+        self.speculations = []
 
 
 class _Run(msgspec.Struct):
@@ -84,7 +94,7 @@ class SliceProcessor:
         triggers: TriggerTable,
         tasks: TaskCatalogue,
         speculator: Speculator,
-        scorecard: Scorecard,
+        scores: PredictionScores,
         partitions: int,
         most_entities: int,
         clock: Clock,
@@ -92,7 +102,7 @@ class SliceProcessor:
         self._triggers = triggers
         self._tasks = tasks
         self._speculator = speculator
-        self._scorecard = scorecard
+        self._scores = scores
         self._partitions = partitions
         self._most_entities = most_entities
         self._clock = clock
@@ -162,7 +172,7 @@ class SliceProcessor:
         action = action_of(event)
         if action is None:
             return
-        self._scorecard.score(event.user_id, action.name)
+        self._scores.score(event.user_id, action.name)
         self._speculator.model.observe(state.history, action)
         state.history.append(action)
 
@@ -206,10 +216,7 @@ class SliceProcessor:
 
     def _speculate(self, run: _Run) -> None:
         asked = list(run.asked.values())
-        for found in self._speculator.speculate(asked, run.inputs, run.now_ms):
-            run.effects.predictions.append(found.shown)
-            run.effects.jobs += [Outgoing(job, None) for job in found.jobs]
-            self._scorecard.expect(found.shown.user_id, found.prediction)
+        run.effects.speculations = self._speculator.speculate(asked, run.inputs, run.now_ms)
 
 
 def _place(record: Any) -> RecordPlace:

@@ -11,10 +11,11 @@ from predictor.entities import Candidate, resolve
 from predictor.history import END, History
 from predictor.holdout import HoldoutConfig, draw_group, holdout_unit
 from predictor.model import MAX_BATCH, Model, Prediction
-from predictor.policy import Circumstances, Decision, Option, PolicyConfig, Price, WhyNot, decide
+from predictor.policy import Decision, Option, PolicyConfig, WhyNot, decide
 from streams.cache.inputs import PredictedAction, UserPredictions
 from streams.contracts.jobs import Job, Why, new_job
 from streams.contracts.keys import CacheKey
+from streams.ingest.conditions import Conditions
 from streams.ingest.state import Inputs
 
 #: Outcomes shown to people; the rest of the distribution is noise to them.
@@ -24,8 +25,6 @@ SHOWN = 5
 class SpeculationConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How predictions become jobs; times in milliseconds."""
 
-    enabled: bool
-    price: Price
     job_ttl_ms: int
     holdout: HoldoutConfig
     policy: PolicyConfig
@@ -52,8 +51,11 @@ class Speculation(msgspec.Struct, frozen=True):
 class Speculator:
     """Predicts for the users of a slice at once and decides what to compute. Keeps nothing."""
 
-    def __init__(self, model: Model, actions: ActionRegistry, config: SpeculationConfig) -> None:
+    def __init__(
+        self, model: Model, actions: ActionRegistry, conditions: Conditions, config: SpeculationConfig
+    ) -> None:
         self.model = model
+        self._conditions = conditions
         self._actions = actions
         self._config = config
 
@@ -76,13 +78,14 @@ class Speculator:
         options = [
             self._option(action, probability, candidates[action], asked) for action, probability in likeliest
         ]
-        decisions = decide(options, Circumstances(enabled=self._config.enabled), self._config.policy)
+        decisions = decide(options, self._conditions.of(asked.user_id), self._config.policy)
         jobs: list[Job] = []
         shown = []
         for decision in decisions:
             started = self._jobs(decision, candidates[decision.action], asked, inputs, now_ms)
             jobs += started
             shown.append(_show(decision, tuple(job.key for job in started)))
+        self._conditions.spend(asked.user_id, len(jobs))
         return Speculation(
             UserPredictions(
                 user_id=asked.user_id,
@@ -119,7 +122,7 @@ class Speculator:
             probability=best[0].probability if best else probability,
             confidence=probability,
             jobs=len(wanted),
-            price=self._config.price,
+            price=self._conditions.price(action),
             blocked=self._blocked(action, best),
         )
 
