@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -35,7 +36,7 @@ class BatchProcessor:
             started = await self._claim(claimed, again)
             if started:
                 await self._compute(started, again)
-        except BaseException:
+        except asyncio.CancelledError:
             for _, queued, claim in claimed:
                 self._one.hand_back(queued, claim)
             raise

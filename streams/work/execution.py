@@ -59,13 +59,17 @@ class Executor:
         return handler.batch_size if handler is not None else 1
 
     async def absent_needs(self, job: Job) -> list[str]:
-        """The tasks whose results this one wants and that the cache does not have."""
+        """The tasks whose results this one wants and that the cache has not, or only of an older input."""
         handler = self._registry.get(job.task)
         if handler is None or not handler.needs:
             return []
         keys = [CacheKey(need, job.entity, job.entity_id) for need in handler.needs]
-        found = await self._answers.read_many(keys)
-        return [key.task for key, envelope in zip(keys, found, strict=True) if envelope is None]
+        found = await self._answers.stored([str(key) for key in keys])
+        return [
+            key.task
+            for key, stored in zip(keys, found, strict=True)
+            if stored is None or stored.input_version < job.input_version
+        ]
 
     async def run(self, job: Job) -> bytes:
         """The result as JSON; raises `Outcome`, `HandlerError`, `JobTimeoutError` or `ChildDiedError`."""

@@ -9,7 +9,7 @@ import msgspec
 from streams.cache.answers import Claim
 from streams.contracts.ids import derive_job_id
 from streams.contracts.jobs import Job
-from streams.contracts.outcomes import Reject
+from streams.contracts.outcomes import Reject, Skip
 from streams.work.answering import AnswerWriter
 from streams.work.execution import Executor
 
@@ -37,16 +37,25 @@ class NeedResolver:
             if grant.verdict in ("busy", "held"):
                 return NEED_AGAIN_S
             if grant.verdict == "run":
-                await self._compute(inner, claim)
+                waits = await self._compute(inner, claim)
+                if waits is not None:
+                    return waits
         return None
 
-    async def _compute(self, inner: Job, claim: Claim) -> None:
-        """A need that cannot be computed is left out; the handler says what that means."""
+    async def _compute(self, inner: Job, claim: Claim) -> float | None:
+        """Its own needs first. One that cannot be computed is left out; the handler says what that means."""
         started = self._answers.now()
         version = self._executor.version(inner.task)
         self._answers.leases.hold(claim)
         try:
+            waits = await self.satisfy(inner)
+            if waits is not None:
+                await self._answers.finish(claim, started, None, "retry")
+                return waits
             result = await self._executor.run(inner)
+        except Skip:
+            await self._answers.finish(claim, started, None, "skipped")
+            return None
         except Reject as exc:
             stored = self._answers.stored(inner, started, version, reason=exc.reason, message=str(exc))
         except BaseException:
@@ -56,3 +65,4 @@ class NeedResolver:
         else:
             stored = self._answers.stored(inner, started, version, result=msgspec.Raw(result))
         await self._answers.finish(claim, started, stored, "completed")
+        return None

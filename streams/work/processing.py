@@ -6,6 +6,8 @@ then may the job's offset move.
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from handlers.execution import HandlerError
@@ -73,7 +75,11 @@ class JobProcessor:
         self._reporter.skipped(queued, reason)
 
     async def process(self, queued: QueuedJob) -> float | None:
-        """None when the job has ended; else the seconds after which to process it again."""
+        """None when the job has ended; else the seconds after which to process it again.
+
+        What raises here is a bug, and ends the process. The lease is left to run out then: a release would
+        also clear the count of starts, and the job would take one process down after the other.
+        """
         if self.skip_unwanted(queued):
             return None
         claim = self.answers.new_claim(queued.job)
@@ -86,7 +92,7 @@ class JobProcessor:
                 await self.endings.bury(queued, claim, Reason.POISON, message)
                 return None
             return await self._compute(queued, claim)
-        except BaseException:
+        except asyncio.CancelledError:
             self.hand_back(queued, claim)
             raise
         finally:
@@ -113,7 +119,7 @@ class JobProcessor:
         return False
 
     def hand_back(self, queued: QueuedJob, claim: Claim) -> None:
-        """Cancelled, or a bug: somebody else does it, and no attempt is spent."""
+        """Cancelled: somebody else does it, and no attempt is spent."""
         self.answers.release(claim)
         self._reporter.handed_back(queued)
 
