@@ -115,6 +115,16 @@ _PROCESSES = Row(
             stacked=True,
         ),
         Graph(
+            title="Time left of certificates",
+            why="Of those that the roles use towards Kafka. Nothing to see where the connection has no TLS.",
+            unit="s",
+            queries=[
+                Query(
+                    "min by (kind) (precompute_certificate_expiry_timestamp_seconds{@}) - time()", "{{kind}}"
+                )
+            ],
+        ),
+        Graph(
             title="Records in hand of the fullest partition",
             why="At PRECOMPUTE_OFFSET_WINDOW a partition is paused: one job holds up the commit.",
             unit="short",
