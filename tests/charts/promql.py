@@ -9,7 +9,6 @@ from typing import Any
 
 import promql_parser as promql
 from prometheus_client import Counter, Gauge, Histogram
-from prometheus_client.utils import floatToGoString
 
 from streams.ops import metrics
 
@@ -45,7 +44,7 @@ def parse(text: str) -> Any:
 def selections(node: Any, aggregated: frozenset[str] = frozenset()) -> Iterator[Selection]:
     if isinstance(node, promql.VectorSelector):
         matchers = tuple((matcher.name, matcher.value) for matcher in node.matchers.matchers)
-        yield Selection(node.name, matchers, aggregated)
+        yield Selection(node.name or "", matchers, aggregated)
     elif isinstance(node, promql.MatrixSelector):
         yield from selections(node.vector_selector, aggregated)
     elif isinstance(node, promql.AggregateExpr):
@@ -82,14 +81,15 @@ def _series_of(metric: Counter | Gauge | Histogram) -> dict[str, frozenset[str]]
 def known_bounds() -> dict[str, frozenset[str]]:
     """The `le` values of every histogram, by the name of its buckets' series."""
     return {
-        f"{metric._name}_bucket": frozenset(floatToGoString(bound) for bound in _bounds(metric))
+        f"{metric._name}_bucket": frozenset(_bounds(metric))
         for metric in vars(metrics).values()
         if isinstance(metric, Histogram)
     }
 
 
-def _bounds(metric: Histogram) -> list[float]:
-    return [float(bound) for bound in metric._kwargs["buckets"]] + [float("inf")]
+def _bounds(metric: Histogram) -> list[str]:
+    """As the text format writes them: 30.0, and +Inf for the last."""
+    return [str(float(bound)) for bound in metric._kwargs["buckets"]] + ["+Inf"]
 
 
 def problems(text: str, recorded: dict[str, frozenset[str]] | None = None) -> list[str]:
