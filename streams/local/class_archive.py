@@ -15,11 +15,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import structlog
-
 from streams.local.java import Java, java_environment
-
-_log = structlog.get_logger(__name__)
 
 #: What a JVM that SIGTERM ended in order exits with: 128 + 15.
 _ENDED_IN_ORDER = 143
@@ -97,14 +93,12 @@ def _publish(draft: Path, target: Path, *, succeeded: bool) -> None:
 
     The first one stays: the archive of Kafka's classes fits one archive of Java's classes only.
     """
-    try:
+    # It may exist by now, or be on another file system; then there is none of ours.
+    with contextlib.suppress(OSError):
         if succeeded:
             os.link(draft, target)
             _delete_outdated(target)
-    except OSError as exc:  # it exists already; another file system
-        _log.debug("no class archive was made; starts stay slower", reason=str(exc))
-    finally:
-        draft.unlink(missing_ok=True)
+    draft.unlink(missing_ok=True)
 
 
 def _delete_outdated(current: Path) -> None:

@@ -61,7 +61,9 @@ class Java:
 
 
 def java_environment() -> Mapping[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in _FOREIGN_OPTIONS}
+    """Ours, without what is meant for others; UTF-8 paths and English messages whatever the locale."""
+    own = {name: value for name, value in os.environ.items() if name not in _FOREIGN_OPTIONS}
+    return {**own, "LC_ALL": "C.UTF-8"}
 
 
 def _java_home() -> Path:

