@@ -47,7 +47,7 @@ def run_demo(options: DemoOptions) -> bool:
         if not options.once:
             _print_next_steps(sample.user_id, sample.video_id, system)
             wait_for_signal()
-    return story.count("failed") == 0 and story.count("completed") > 0
+    return story.count("failed") == 0 and story.completed > 0
 
 
 def run_dev(options: DemoOptions) -> None:
@@ -90,7 +90,7 @@ def report(story: Story, broker: str, elapsed_s: float) -> dict[str, Any]:
     return {
         "events": story.events,
         "jobs": len(story.followed),
-        "completed": story.count("completed"),
+        "completed": story.completed,
         "failed": story.count("failed"),
         "not_available": story.count("skipped", "not_available"),
         "results": [msgspec.structs.asdict(row) for row in story.results],
@@ -122,7 +122,7 @@ def _print_tables(story: Story, system: LocalSystem, elapsed_s: float) -> None:
             f"\nThe user clicks {click.action}: {click.key} ({click.why}) read in {click.read_ms:.1f} ms."
         )
     console.print(
-        f"\n{story.events} events, {len(story.followed)} jobs, {story.count('completed')} completed, "
+        f"\n{story.events} events, {len(story.followed)} jobs, {story.completed} completed, "
         f"{story.count('skipped', 'not_available')} not available here, {story.count('failed')} failed, "
         f"in {elapsed_s:.0f} s on {system.broker}. The account's numbers are a sample.",
         soft_wrap=True,

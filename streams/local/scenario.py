@@ -84,6 +84,11 @@ class Story(msgspec.Struct):
     def count(self, status: str, reason: str | None = None) -> int:
         return sum(f.status == status and reason in (None, f.reason) for f in self.followed)
 
+    @property
+    def completed(self) -> int:
+        """Jobs whose answer was computed: by themselves, or already as something another job needed."""
+        return self.count("completed") + self.count("skipped", "duplicate")
+
 
 class Scenario:
     """Plays the story against a running system."""
@@ -186,12 +191,13 @@ class Scenario:
         return row, body["result"]
 
     async def _predict(self) -> None:
-        """The user opens the dashboard; what is predicted next is computed before it is clicked."""
-        analytics = f"campaign_analytics:campaign:{self._sample.campaign_id}"
-        # An hour passes: otherwise the answer is still fresh and there is nothing to precompute.
-        await self._http.delete("/cache", params={"pattern": analytics})
+        """The user asks for variants; what is predicted next is computed before it is clicked."""
+        scores = f"variant_scoring:campaign:{self._sample.campaign_id}"
+        # Hours pass: otherwise the answer is still fresh and there is nothing to precompute.
+        await self._http.delete("/cache", params={"pattern": scores})
         before = await self._predictions()
-        await self._publish(EventType.USER_ACTED, {"action": "view_dashboard"})
+        campaign = {"entity": "campaign", "entity_id": self._sample.campaign_id}
+        await self._publish(EventType.USER_ACTED, {"action": "generate_variants", **campaign})
         found = await self._next_predictions(before.get("predicted_at", 0))
         for one in found["predictions"]:
             self.story.predictions.append(
@@ -213,7 +219,8 @@ class Scenario:
             if time.monotonic() > deadline:
                 return
             await asyncio.sleep(LOOK_EVERY_S)
-        await self._publish(EventType.USER_ACTED, {"action": action})
+        campaign = {"entity": "campaign", "entity_id": self._sample.campaign_id}
+        await self._publish(EventType.USER_ACTED, {"action": action, **campaign})
         started = time.perf_counter()
         body = (await self._http.get(f"/cache/{key}")).json()
         read_ms = (time.perf_counter() - started) * 1000

@@ -118,8 +118,9 @@ def test_unusable_video_is_unavailable_with_a_reason(
     jobs = system.publish("video.uploaded", user, {"video_id": video, "uri": uri.format(root=root)})
     ended = system.ended(jobs)
 
-    assert {job["status"] for job in ended.values()} <= {"failed", "completed", "skipped"}
-    assert ended["scene_detection"]["status"] == "failed"
+    # Found unusable by itself, or already while another task needed it.
+    scenes = ended["scene_detection"]
+    assert scenes["status"] == "failed" or (scenes["status"], scenes["reason"]) == ("skipped", "duplicate")
     response = system.http.get(f"/cache/scene_detection:video:{video}")
     assert response.status_code == 404
     problem = response.json()
