@@ -26,6 +26,9 @@ def api_url() -> str:
 def call(method: str, path: str, *, timeout_s: float = 10.0, **options: Any) -> tuple[int, dict[str, Any]]:
     """Status and body; raises `UnavailableError` where no API answers."""
     url = f"{api_url()}{BASE}{path}"
+    key = os.environ.get("PRECOMPUTE_API_KEY")
+    if key:
+        options["headers"] = {**options.get("headers", {}), "Authorization": f"Bearer {key}"}
     try:
         response = httpx.request(method, url, timeout=timeout_s, trust_env=False, **options)
         body: dict[str, Any] = response.json()

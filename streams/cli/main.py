@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from handlers.commands import app as handlers
-from streams.cli import answers, config, demo, events, predictor, roles, topics
+from streams.cli import answers, batches, config, demo, events, jobs, keys, letters, predictor, roles, topics
 from streams.contracts.errors import PrecomputeError
 from streams.local.state import adopt_state
 from streams.ops.parent import follow_parent
@@ -23,10 +23,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (demo, roles, events, answers):
+for module in (demo, roles, events, answers, batches):
     module.register(app)
 app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(letters.app, name="dlq")
+app.add_typer(keys.app, name="keys")
 app.add_typer(predictor.app, name="predictor")
 app.add_typer(predictor.actions, name="actions")
 app.add_typer(handlers, name="handlers")

@@ -14,7 +14,7 @@ from rich.table import Table
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 #: Rich leaves colours out by itself where NO_COLOR is set or stdout is no terminal.
-console = Console(soft_wrap=True)
+console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 
 
 def print_json(value: Any) -> None:
@@ -29,3 +29,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     console.print(table)
+
+
+def say(text: str, body: Any, *, json: bool) -> None:
+    """A sentence for people, or all there is for machines."""
+    if json:
+        print_json(body)
+    else:
+        sys.stdout.write(text + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 
@@ -107,7 +108,7 @@ async def demand(request: Request, body: DemandBody) -> dict[str, Any]:
     web = services(request)
     keys = [CacheKey.parse(text, web.tasks) for text in dict.fromkeys(body.keys)]
     asked = await web.demand.ask(keys, refresh=body.refresh, urgent=body.urgent)
-    return {"success": True, "jobs": asked}
+    return {"success": True, "jobs": msgspec.to_builtins(asked)}
 
 
 @router.delete(

@@ -15,7 +15,7 @@ from streams.cache.inputs import EntityInput, MirrorReader
 from streams.cache.ledger import JobLedger
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
 from streams.contracts.cloudevents import encode_binary
-from streams.contracts.errors import EventError
+from streams.contracts.errors import EventError, UnavailableError
 from streams.contracts.events import Event, decode_data, topic_of
 from streams.contracts.ids import is_id
 from streams.contracts.jobs import Job, Why, encode_job, new_job
@@ -118,8 +118,13 @@ class JobRequester:
         )
 
     async def _emit(self, job: Job) -> None:
-        await self._producer.send(self._topics.jobs(job.priority), encode_job(job), key=job.key)
+        # Before it is sent: a worker may have it before we have the broker's word.
         self._ledger.record(job, Status.QUEUED)
+        try:
+            await self._producer.send(self._topics.jobs(job.priority), encode_job(job), key=job.key)
+        except UnavailableError as exc:
+            self._ledger.record(job, Status.CANCELLED, error=str(exc))
+            raise
         self._counters.add("tasks_queued")
 
     async def _inputs(self, keys: Sequence[CacheKey]) -> list[EntityInput | None]:

@@ -58,7 +58,7 @@ async def replay(request: Request, body: ReplayBody) -> dict[str, Any]:
         return {"success": True, "dry_run": True, "letters": [letter.place for letter in chosen]}
     results = await web.operations.replay(caller_of(request), chosen)
     replayed = sum(one.replayed_as is not None for one in results)
-    return {"success": True, "replayed": replayed, "letters": results}
+    return {"success": True, "replayed": replayed, "letters": msgspec.to_builtins(results)}
 
 
 async def choose(web: WebServices, body: ReplayBody) -> list[Letter]:
