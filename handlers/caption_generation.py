@@ -24,7 +24,7 @@ class CaptionResult(msgspec.Struct, frozen=True, kw_only=True):
     partial: str | None
 
 
-@handler(task="caption_generation", kind="cpu", version="1", extra="captions", memory_mb=4096)
+@handler(task="caption_generation", kind="cpu", version="1", extra="video,captions", memory_mb=4096)
 def caption_generation(video: VideoInput, context: Context) -> CaptionResult:
     """Writes down what is said in a video, with times; nothing where nobody speaks."""
     from handlers.video import scratch  # noqa: PLC0415 - the extras load with the first job

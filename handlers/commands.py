@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +15,7 @@ import typer
 
 from handlers.config import load_handler_config
 from handlers.context import MediaPolicy
-from handlers.contract import EXTRA_MODULES, Handler
+from handlers.contract import Handler
 from handlers.local_run import LocalRun, local_context
 from handlers.registry import Registry, load_handlers
 from streams.contracts.errors import ConfigurationError, PrecomputeError
@@ -116,7 +115,7 @@ def _row(registry: Registry, task: str) -> dict[str, Any]:
 
 
 def _state(found: Handler) -> str:
-    lacking = [name for name in EXTRA_MODULES.get(found.extra or "", ()) if find_spec(name) is None]
+    lacking = found.missing_modules()
     if lacking:
         return f"needs {', '.join(lacking)}: pip install 'precompute[{found.extra}]'"
     return "ready"

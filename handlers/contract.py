@@ -14,6 +14,7 @@ import inspect
 import typing
 from collections.abc import Callable
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any, Literal, cast
 
 import msgspec
@@ -55,7 +56,7 @@ class Handler:
     memory_mb: int | None = None
     #: Tasks of the same entity whose results it wants in `context.results`.
     needs: tuple[str, ...] = ()
-    #: The extra it needs; named to whoever has not installed it.
+    #: The extra it needs, or several separated by commas; named to whoever has not installed it.
     extra: str | None = None
     #: Event types that ask for it, and at which priority.
     on: tuple[str, ...] = ()
@@ -78,6 +79,12 @@ class Handler:
         target: Any = self.target
         made: Any = target() if inspect.isclass(target) else target
         return cast("Callable[..., Any]", made)
+
+    def missing_modules(self) -> list[str]:
+        """Modules of its extras that are not installed."""
+        extras = self.extra.split(",") if self.extra else []
+        names = [name for extra in extras for name in EXTRA_MODULES.get(extra, ())]
+        return [name for name in names if find_spec(name) is None]
 
     @property
     def summary(self) -> str:

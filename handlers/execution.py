@@ -13,7 +13,7 @@ import msgspec
 from handlers.context import Context, decode_context
 from handlers.contract import Handler
 from handlers.registry import declared_in
-from streams.contracts.errors import PrecomputeError
+from streams.contracts.errors import ConfigurationError, PrecomputeError
 from streams.contracts.outcomes import NotAvailable, Outcome, Reject, Retry
 
 #: A stack of a library's recursion can be megabytes; its end names the place.
@@ -137,6 +137,8 @@ def outcome_of(found: Handler, exc: BaseException) -> PrecomputeError:
     """What a handler's exception means for its job."""
     if isinstance(exc, Outcome | HandlerError):
         return exc
+    if isinstance(exc, ConfigurationError):
+        return NotAvailable(f"{found.task}: {exc}")
     if isinstance(exc, ImportError):
         return NotAvailable(_missing(found, exc))
     if isinstance(exc, MemoryError):

@@ -7,7 +7,7 @@ the same event does not cost its answer.
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -161,9 +161,3 @@ class UserInput(msgspec.Struct, frozen=True, kw_only=True):
 def amount_of(value: Money | float | None) -> float | None:
     """The amount, however it was said."""
     return value.amount if isinstance(value, Money) else value
-
-
-def input_schemas() -> dict[str, dict[str, Any]]:
-    """JSON Schemas of the built-in inputs, by type name."""
-    kinds = (VideoInput, RatedVideoInput, BriefInput, CampaignInput, UserInput)
-    return {kind.__name__: msgspec.json.schema(kind) for kind in kinds}

@@ -49,7 +49,7 @@ class VideoInfo(msgspec.Struct, frozen=True, kw_only=True):
 def open_container(path: Path, policy: MediaPolicy) -> Iterator[Any]:
     """An `av` input container whose first video stream keeps the policy; raises `Reject` otherwise."""
     with open_regular(path) as file:
-        container = _open(file)
+        container = _open(file, policy)
         try:
             check_streams(container, policy)
             yield container
@@ -61,9 +61,11 @@ def open_container(path: Path, policy: MediaPolicy) -> Iterator[Any]:
             container.close()
 
 
-def _open(file: Any) -> Any:
+def _open(file: Any, policy: MediaPolicy) -> Any:
+    # Opening already decodes a frame or two, to learn what the header does not say.
+    options = _OPTIONS | {"max_pixels": str(policy.max_pixels)}
     try:
-        return av.open(file, metadata_errors="replace", options=_OPTIONS)
+        return av.open(file, metadata_errors="replace", options=options)
     except Exception as exc:  # a damaged header raises any of a dozen types
         raise refuse(UNREADABLE, f"not a readable mp4, mov, mkv or webm ({type(exc).__name__})") from exc
 

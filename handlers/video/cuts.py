@@ -20,7 +20,7 @@ COMPARE_SIDE = 256
 ADAPTIVE_THRESHOLD = 3.0
 MIN_CONTENT = 15.0
 #: Seconds between cuts: what follows faster is a flash, not a scene.
-MIN_SCENE_S = 0.4
+MIN_SCENE_S = 0.3
 #: Mean change of brightness (0 to 255) that a cut brings with it. Where it is almost black, hue and
 #: saturation are noise, and a fade looks like a cut: measured fades changed by 2 and 5, cuts by 63 to 109.
 MIN_BRIGHTNESS = 8.0

@@ -1,0 +1,1 @@
+"""The handlers' quality and cost on media with known truth."""
