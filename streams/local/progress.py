@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
@@ -13,7 +14,6 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 Advance = Callable[[int], None]
 
 _MB = 1_000_000
-_PLAIN_STEP = 0.25
 
 
 def say(line: str) -> None:
@@ -36,14 +36,16 @@ def show_download(title: str, total: int) -> Iterator[Advance]:
 
 def _plain(title: str, total: int) -> Advance:
     done = 0
-    shown = 0.0
+    quarters = 0
+    lock = threading.Lock()
     say(f"{title}: {total / _MB:.0f} MB, once")
 
     def advance(size: int) -> None:
-        nonlocal done, shown
-        done += size
-        if done / total >= shown + _PLAIN_STEP:
-            shown = done / total
-            say(f"{title}: {shown:.0%}")
+        nonlocal done, quarters
+        with lock:
+            done += size
+            if done * 4 // total > quarters:
+                quarters = done * 4 // total
+                say(f"{title}: {quarters * 25} %")
 
     return advance

@@ -74,7 +74,7 @@ def test_progress_is_told_in_plain_lines_on_stderr(
     out, err = capsys.readouterr()
     assert out == ""
     assert "downloading the program: 0 MB, once\n" in err
-    assert "downloading the program: 100%\n" in err
+    assert "downloading the program: 100 %\n" in err
     assert "the program: 2 jars, verified, in " in err
 
 
