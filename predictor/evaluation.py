@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -23,6 +24,8 @@ from streams.contracts.errors import ContractError
 _PLAIN_TREES, _PLAIN_LEAF = 100, 5
 #: Positions the plain forest is grown on at most: its memory grows with them.
 _PLAIN_POSITIONS = 100_000
+#: Questions it is asked at once.
+_CHUNK = 20_000
 
 
 class Split(msgspec.Struct, frozen=True):
@@ -172,43 +175,62 @@ def _plain_forest(
     """Last six ids one-hot and the situation's numbers, 100 trees, temperature from validation; no counts."""
     from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415 - only evaluation needs it
 
-    vocabulary = Vocabulary(names)
-    questions = _questions(records, vocabulary, gap)
-    inputs = np.concatenate([_one_hot(questions, len(names)), np.array([q[1] for q in questions])], axis=1)
-    inputs = inputs.astype(np.float32)
-    outcomes = np.array([q[2] for q in questions])
-    first = max(0, train - _PLAIN_POSITIONS)
+    asked = _questions(records, Vocabulary(names), gap)
     forest = RandomForestClassifier(_PLAIN_TREES, min_samples_leaf=_PLAIN_LEAF, random_state=0, n_jobs=2)
-    forest.fit(inputs[first:train], outcomes[first:train])
-    logs = np.full((len(inputs) - train, 1, len(names)), np.log(1e-4), np.float32)
-    logs[:, 0, forest.classes_] = np.log(forest.predict_proba(inputs[train:]) + 1e-4)
-    fitted = fit_pool(logs[:validation], outcomes[train : train + validation])
-    temperature = Pool(fitted.weights, np.zeros_like(fitted.bias))
-    scorer = Scorer()
-    answers = np.exp(pool_logs(logs[validation:], temperature)).tolist()
-    for row, outcome in zip(answers, outcomes[train + validation :].tolist(), strict=True):
-        scorer.add(row, outcome)
+    first = max(0, train - _PLAIN_POSITIONS)
+    forest.fit(asked.inputs(first, train, len(names)), asked.outcomes[first:train])
+    scorer, temperature = Scorer(), None
+    start = train + max(0, validation - _CHUNK)
+    for stop in [
+        train + validation,
+        *range(train + validation + _CHUNK, len(asked.outcomes) + _CHUNK, _CHUNK),
+    ]:
+        logs = np.full((min(stop, len(asked.outcomes)) - start, 1, len(names)), np.log(1e-4), np.float32)
+        logs[:, 0, forest.classes_] = np.log(
+            forest.predict_proba(asked.inputs(start, stop, len(names))) + 1e-4
+        )
+        if temperature is None:
+            fitted = fit_pool(logs, asked.outcomes[start:stop])
+            temperature = Pool(fitted.weights, np.zeros_like(fitted.bias))
+        else:
+            answers = np.exp(pool_logs(logs, temperature)).tolist()
+            for row, outcome in zip(answers, asked.outcomes[start:stop].tolist(), strict=True):
+                scorer.add(row, outcome)
+        start = stop
     return scorer
 
 
-def _questions(
-    records: Sequence[Record], vocabulary: Vocabulary, gap: int
-) -> list[tuple[list[int], tuple[float, ...], int]]:
-    """(ids, numbers, outcome id) of every question."""
-    found = []
+class _Questions(NamedTuple):
+    """Every question of a log: ids [n, 6], numbers [n, 7], outcome ids [n]."""
+
+    ids: Any
+    numbers: Any
+    outcomes: Any
+
+    def inputs(self, start: int, stop: int, names: int) -> Any:
+        """Ids one-hot and numbers, for a slice: all at once would not fit for a long log."""
+        ids = self.ids[start:stop].astype(np.int64)
+        ids = np.where(ids >= NOTHING_ID, ids - NOTHING_ID + names, ids)
+        hot = np.zeros((len(ids), DEPTH, names + 2), np.float32)
+        np.put_along_axis(hot, ids[:, :, None], 1.0, axis=2)
+        return np.concatenate([hot.reshape(len(ids), -1), self.numbers[start:stop]], axis=1)
+
+
+def _questions(records: Sequence[Record], vocabulary: Vocabulary, gap: int) -> _Questions:
+    ids, outcomes = bytearray(), bytearray()
+    numbers = array("f")
     for item in replay_log(records, gap_ms=gap):
         if isinstance(item, Question):
             situation = describe(item.history, item.at_ms, vocabulary)
-            found.append((situation.ids, situation.numbers, vocabulary.id_of(item.outcome)))
-    return found
-
-
-def _one_hot(questions: Sequence[tuple[list[int], Any, int]], names: int) -> Any:
-    ids = np.array([question[0] for question in questions])
-    ids = np.where(ids >= NOTHING_ID, ids - NOTHING_ID + names, ids)
-    hot = np.zeros((len(ids), DEPTH, names + 2), np.float32)
-    np.put_along_axis(hot, ids[:, :, None], 1.0, axis=2)
-    return hot.reshape(len(ids), -1)
+            ids += bytes(situation.ids)
+            numbers.extend(situation.numbers)
+            outcomes.append(vocabulary.id_of(item.outcome))
+    n = len(outcomes)
+    return _Questions(
+        np.frombuffer(ids, np.uint8).reshape(n, DEPTH),
+        np.frombuffer(numbers, np.float32).reshape(n, -1),
+        np.frombuffer(outcomes, np.uint8).astype(np.int64),
+    )
 
 
 #: name -> how it is built and scored: (records, names, train, validation, gap in ms).

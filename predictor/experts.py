@@ -38,6 +38,7 @@ LONG_WINDOW = 1000
 _AGES = DECAY ** np.arange(LONG_WINDOW + 2)
 _RECENT_WEIGHTS = RECENT_DECAY ** np.arange(RECENT - 1, -1, -1)
 _MU_GLOBAL, _MU_USER = np.float32(MU_GLOBAL), np.float32(MU_USER)
+_UNSEEN = (0,) * len(GLOBAL_EXPERTS)
 _PAD = bytes((NOTHING_ID,))
 _GAP = _PAD * 2
 #: Outcomes after which everybody's frequencies are summed up anew: they move slowly.
@@ -59,11 +60,9 @@ class ContextBank:
 
     def look_up(self, situations: Sequence[Situation]) -> Floats:
         """[n, 6, width] counts of what followed each situation's contexts."""
-        index = [
-            rows.get(key, 0)
-            for situation in situations
-            for rows, key in zip(self.rows, situation.keys(), strict=True)
-        ]
+        index: list[int] = []
+        for situation in situations:
+            index.extend(map(dict.get, self.rows, situation.keys(), _UNSEEN))
         return self.counts.take(index, axis=0).reshape(len(situations), len(self.rows), self.width)
 
     def add(self, situation: Situation, outcome: int, weight: float = 1.0) -> None:

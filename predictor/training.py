@@ -29,6 +29,10 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
     forest_burn_in: float = 0.1
     #: Most positions a fit looks at, evenly spread: bounds time and memory on long logs.
     max_positions: int = 120_000
+    #: Most positions times outcomes: with many outcomes fewer positions fit into a gigabyte.
+    max_cells: int = 6_000_000
+    #: Most bytes of the forest; leaves are made larger until it fits.
+    max_forest_bytes: int = 14_000_000
     #: Most positions the experts' weights are fitted on; they are few, so more would change nothing.
     max_pooled: int = 20_000
     #: Ridge of the final pool, which is fitted on the small validation slice.
@@ -101,8 +105,11 @@ def train_blend(
 def _observe(
     items: Iterator[Lesson | Question], state: FeatureState, total: int, config: TrainingConfig
 ) -> Observations:
-    """Replays the first `total` positions; keeps at most `max_positions` of them, evenly spread."""
-    stride = -(-total // config.max_positions)
+    """Replays the first `total` positions; keeps at most `max_positions` of them, evenly spread.
+
+    `Observed.logs` and `Observations.logs` are the same array.
+    """
+    stride = -(-total // min(config.max_positions, config.max_cells // state.width))
     kept: list[Observed] = []
     numbers, outcomes = [], []
     for item in until_question(items, total):
@@ -134,7 +141,12 @@ def _pool_experts(seen: Observations, first: int, stop: int, most: int, trained:
 
 def _grow(seen: Observations, inputs: Floats, first: int, stop: int, config: TrainingConfig) -> Forest:
     inside = (seen.numbers >= first) & (seen.numbers < stop)
-    return train_forest(inputs[inside], seen.outcomes[inside], config.forest)
+    settings = config.forest
+    forest = train_forest(inputs[inside], seen.outcomes[inside], settings)
+    while len(forest.onnx) > config.max_forest_bytes and settings.min_leaf < inside.sum():
+        settings = msgspec.structs.replace(settings, min_leaf=2 * settings.min_leaf)
+        forest = train_forest(inputs[inside], seen.outcomes[inside], settings)
+    return forest
 
 
 def _opinions(logs: Floats, mixed: Floats, inputs: Floats, forest: Forest) -> Floats:
