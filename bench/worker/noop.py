@@ -20,3 +20,10 @@ class Done(msgspec.Struct, frozen=True):
 async def noop(thing: Nothing, context: Context) -> Done:
     del thing, context
     return Done()
+
+
+@handler(task="noop_batch", kind="io", version="1", entity="thing", ttl_s=3600.0, batch_size=64)
+async def noop_batch(things: list[Nothing], contexts: list[Context]) -> list[Done]:
+    """The same for sixty-four jobs at once."""
+    del contexts
+    return [Done()] * len(things)

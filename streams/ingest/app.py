@@ -69,6 +69,7 @@ class StreamsApp(faust.App):  # type: ignore[misc]
         REBALANCES.inc()
         self.consumer.stop_flow()
         self.flow_control.suspend()
+        self.components.mirror.write_again()
 
     def _declare_agent(self) -> None:
         topic = self.topic(*self.precompute.topics.events, schema=SliceSchema())
@@ -109,7 +110,7 @@ class StreamsApp(faust.App):  # type: ignore[misc]
             self._export_lag()
 
     def _rows(self) -> TableRows:
-        return TableRows(dict(self.users.data), dict(self.inputs.data))
+        return TableRows(self.users.data, self.inputs.data)
 
     def _is_assigned(self) -> str | None:
         if not self.started:

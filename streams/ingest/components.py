@@ -127,4 +127,5 @@ def _processor(
         partitions=settings.partitions,
         most_entities=settings.entities_per_user,
         clock=SYSTEM_CLOCK,
+        predicts=settings.predictor,
     )

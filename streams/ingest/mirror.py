@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -45,10 +45,10 @@ RETRY_AFTER_S = 0.5
 
 
 class TableRows(msgspec.Struct, frozen=True):
-    """The tables' own rows, to write out again after Redis lost its data."""
+    """The tables themselves, to write out again after Redis lost its data."""
 
-    users: dict[bytes, bytes]
-    inputs: dict[bytes, bytes]
+    users: Mapping[bytes, bytes]
+    inputs: Mapping[bytes, bytes]
 
 
 class Mirror(BackgroundService):
@@ -65,9 +65,10 @@ class Mirror(BackgroundService):
         self._invalidator = Invalidator(redis, names, tasks)
         #: Redis key to the value to set, or None to delete; only the newest counts.
         self._pending: dict[str, bytes | None] = {}
-        self._invalid: set[str] = set()
+        self._invalid: dict[str, int] = {}
         self._epoch: Any = None
-        self._overflowed = False
+        #: At the start, and after a rebalance: what a process that died had not written is not known.
+        self._is_behind = True
         self._wake = asyncio.Event()
         self._drained = asyncio.Event()
 
@@ -85,8 +86,12 @@ class Mirror(BackgroundService):
             self._ledger.record(outgoing.job, Status.QUEUED)
         if len(self._pending) > MOST_PENDING:
             self._pending.clear()
-            self._overflowed = True
+            self._is_behind = True
         self._wake.set()
+
+    def write_again(self) -> None:
+        """Writes the tables out within a second: this process has rows now that another one answered for."""
+        self._is_behind = True
 
     def show(self, predictions: UserPredictions) -> None:
         self._pending[self._names.predictions(predictions.user_id)] = msgspec.json.encode(predictions)
@@ -115,7 +120,7 @@ class Mirror(BackgroundService):
             while self._pending:
                 await self._write(list(itertools.islice(self._pending.items(), MOST_A_PIPELINE)))
             while self._invalid:
-                await self._invalidate(next(iter(self._invalid)))
+                await self._invalidate(*next(iter(self._invalid.items())))
         except (*AWAY, UnavailableError) as exc:
             MIRROR_FLUSHES.labels("failed").inc()
             _log.warning("the mirror waits for Redis", error=str(exc))
@@ -133,19 +138,20 @@ class Mirror(BackgroundService):
                 pipe.set(key, value, ex=HISTORY_TTL_S)
         await pipe.execute()
         for key, value in batch:
-            if self._pending.get(key) is value:
+            if key in self._pending and self._pending[key] is value:
                 del self._pending[key]
 
-    async def _invalidate(self, key: str) -> None:
-        await self._invalidator.invalidate(KeyPattern.parse(key, self._tasks))
-        self._invalid.discard(key)
+    async def _invalidate(self, key: str, at_ms: int) -> None:
+        await self._invalidator.invalidate(KeyPattern.parse(key, self._tasks), at_ms=at_ms)
+        if self._invalid.get(key) == at_ms:
+            del self._invalid[key]
 
     async def _watch_epoch(self) -> None:
         """The marker's value changes when somebody found it gone: then Redis had lost its data."""
         while True:
             with contextlib.suppress(*AWAY):
-                if await self._has_lost_data() or self._overflowed:
-                    self._overflowed = False
+                if await self._has_lost_data() or self._is_behind:
+                    self._is_behind = False
                     await self._write_all()
             await asyncio.sleep(CHECK_EVERY_S)
 
@@ -167,11 +173,16 @@ class Mirror(BackgroundService):
             await self._drained.wait()
 
     def _everything(self, rows: TableRows) -> Iterator[tuple[str, bytes]]:
-        for key, row in list(rows.users.items()):
-            actions = decode_user(row).history.actions
-            yield self._names.history(key.decode()), msgspec.msgpack.encode(actions)
-        for key, row in list(rows.inputs.items()):
-            yield self._input_key(key.decode()), _input(decode_input(row))
+        # Each row is read when its turn comes: one of the start would undo what was written meanwhile.
+        for key in list(rows.users):
+            row = rows.users.get(key)
+            if row is not None:
+                actions = decode_user(row).history.actions
+                yield self._names.history(key.decode()), msgspec.msgpack.encode(actions)
+        for key in list(rows.inputs):
+            row = rows.inputs.get(key)
+            if row is not None:
+                yield self._input_key(key.decode()), _input(decode_input(row))
 
     def _input_key(self, name: str) -> str:
         entity, _, entity_id = name.partition(":")

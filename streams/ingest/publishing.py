@@ -7,6 +7,7 @@ from streams.contracts.jobs import encode_job
 from streams.contracts.topics import TopicNames
 from streams.ingest.output import SliceOutput, with_headers
 from streams.ingest.slices import REROUTED, Effects, Letter, Outgoing
+from streams.kafka.fitting import fit_letter
 from streams.kafka.producer import Headers
 from streams.ops.metrics import (
     DEAD_LETTERS,
@@ -63,10 +64,11 @@ class SlicePublisher:
 
     def _publish_letter(self, letter: Letter) -> None:
         record = letter.record
-        headers = with_headers(
-            record.headers,
+        reasons = with_headers(
+            (),
             precompute_reason=letter.reason,
             precompute_error=letter.message[:LONGEST_MESSAGE],
             precompute_source=f"{record.topic}/{record.partition}/{record.offset}",
         )
-        self._output.send(self._topics.events_dlq, record.value, record.key, headers=headers)
+        value, key, headers = fit_letter(record.value, record.key, record.headers, reasons)
+        self._output.send(self._topics.events_dlq, value, key, headers=headers)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from predictor.history import LOGIN, Action
+from predictor.history import END, LOGIN, Action
 from streams.cache.inputs import UserPredictions
 from streams.contracts.clock import Clock, millis
 from streams.contracts.cloudevents import RecordPlace, decode_event
@@ -62,7 +62,8 @@ class Effects(msgspec.Struct):
     inputs: dict[str, InputRow | None] = {}
     speculations: list[Speculation] = []
     predictions: list[UserPredictions] = []
-    invalidated: list[str] = []
+    #: Cache keys, each with the time (ms) before which its answers are invalid.
+    invalidated: dict[str, int] = {}
     counts: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
 
     def adopt(self, speculations: Sequence[Speculation], scores: PredictionScores) -> None:
@@ -98,6 +99,7 @@ class SliceProcessor:
         partitions: int,
         most_entities: int,
         clock: Clock,
+        predicts: bool = True,
     ) -> None:
         self._triggers = triggers
         self._tasks = tasks
@@ -106,6 +108,7 @@ class SliceProcessor:
         self._partitions = partitions
         self._most_entities = most_entities
         self._clock = clock
+        self._predicts = predicts
 
     def process(self, records: Sequence[Any], states: UserStates, inputs: Inputs) -> Effects:
         """Reads the records of one partition, in order; writes `states` and `inputs`."""
@@ -134,7 +137,8 @@ class SliceProcessor:
             raise EventError(
                 "the record's key must be its user_id; set the key in the publisher", reason="key_mismatch"
             )
-        if not states.knows(event.user_id) and partition_of(key, self._partitions) != record.partition:
+        home = states.is_at_home(event.user_id, record.partition)
+        if not home and partition_of(key, self._partitions) != record.partition:
             if any(name == REROUTED for name, _ in record.headers):
                 raise EventError(
                     "on the wrong partition twice; do all event topics have the same partitions?",
@@ -146,6 +150,7 @@ class SliceProcessor:
     def _apply(self, event: Event, record: Any, run: _Run) -> None:
         place = _place(record)
         state = run.states.of(event.user_id)
+        state.partition = record.partition
         is_new = state.applies(record.topic, record.offset)
         if is_new and state.is_repeated(event.cause):
             state.offsets[record.topic] = record.offset
@@ -155,15 +160,15 @@ class SliceProcessor:
         if is_new:
             version = state.next_version(place)
             self._learn(event, state)
-            self._keep_input(event, version, state, run)
             state.offsets[record.topic] = record.offset
         else:
             version = input_version(place)
+        self._keep_input(event, version, state, run)
         jobs = self._triggers.jobs(event, input_version=version, now_ms=run.now_ms)
         if isinstance(event.data, EntityChanged):
             jobs += self._recompute(event, event.data, version, run)
         run.effects.jobs += [Outgoing(job, event.traceparent) for job in jobs]
-        if event.type in (EventType.USER_LOGGED_IN, EventType.USER_ACTED):
+        if self._predicts and event.type in (EventType.USER_LOGGED_IN, EventType.USER_ACTED):
             keys = frozenset(job.key for job in jobs)
             run.asked[event.user_id] = Asked(event.user_id, state.history, event.cause, keys)
 
@@ -172,17 +177,26 @@ class SliceProcessor:
         action = action_of(event)
         if action is None:
             return
-        self._scores.score(event.user_id, action.name)
+        # Whoever logs in, or comes back after the gap, ended the session that was predicted for.
+        outcome = END if state.history.starts_session(action) else action.name
+        if outcome != LOGIN:
+            self._scores.score(event.user_id, outcome)
         self._speculator.model.observe(state.history, action)
         state.history.append(action)
 
     def _keep_input(self, event: Event, version: int, state: UserState, run: _Run) -> None:
-        """Keeps the event's data: later jobs for the same entity are computed from it."""
+        """Keeps the event's data: later jobs for the same entity are computed from it.
+
+        Also for an event that is read again: the tables' changelogs are two, and a crash may have kept the
+        user's row and lost the input's.
+        """
         name = input_name(event)
         if name is None:
             return
-        row = InputRow(event.user_id, version, event.raw_data)
-        run.inputs.put(name, row)
+        row = run.inputs.known(name)
+        if row is None or row.version < version:
+            row = InputRow(event.user_id, version, event.raw_data)
+            run.inputs.put(name, row)
         run.effects.inputs[name] = row
         if name in state.entities:
             state.entities.remove(name)
@@ -196,10 +210,12 @@ class SliceProcessor:
         """Everything of a changed entity is invalid; what can be computed again is asked for."""
         specs = self._tasks.of_entity(data.entity)
         keys = [CacheKey(spec.name, spec.entity, data.entity_id) for spec in specs]
-        run.effects.invalidated += [str(key) for key in keys]
+        # A job of this event may be under way before the mirror gets to Redis: what it began stays.
+        run.effects.invalidated.update(dict.fromkeys(map(str, keys), run.now_ms - 1))
         row = run.inputs.get(data.entity, data.entity_id)
         if row is None:
             return []
+        self._renew_input(f"{data.entity}:{data.entity_id}", version, run)
         return [
             new_job(
                 key,
@@ -213,6 +229,14 @@ class SliceProcessor:
             )
             for key in keys
         ]
+
+    def _renew_input(self, name: str, version: int, run: _Run) -> None:
+        """Later jobs must not look older than the answers that this change asked for."""
+        row = run.inputs.known(name)
+        if row is not None and row.version < version:
+            row = InputRow(row.user_id, version, row.payload)
+            run.inputs.put(name, row)
+            run.effects.inputs[name] = row
 
     def _speculate(self, run: _Run) -> None:
         asked = list(run.asked.values())

@@ -14,12 +14,15 @@ from streams.contracts.tasks import Entity
 #: Versions of inputs: the broker's milliseconds, then the offset's last 20 bits. Two events of one
 #: millisecond and topic keep their order, and an event read again gets the version it had.
 _OFFSET_BITS = 20
+#: The year 2109: a timestamp in microseconds, or none (-1), must not make a version that nothing can hold.
+_LATEST_MS = (1 << 42) - 1
 #: A publisher that retries does so within a few events of the same user.
 REMEMBERED_EVENTS = 16
 
 
 def input_version(place: RecordPlace) -> int:
-    return (place.timestamp_ms << _OFFSET_BITS) | (place.offset & ((1 << _OFFSET_BITS) - 1))
+    stamp = min(max(place.timestamp_ms, 0), _LATEST_MS)
+    return (stamp << _OFFSET_BITS) | (place.offset & ((1 << _OFFSET_BITS) - 1))
 
 
 class UserState(msgspec.Struct, array_like=True):
@@ -32,6 +35,8 @@ class UserState(msgspec.Struct, array_like=True):
     entities: list[str] = []
     #: Digests of the last events, so that one published twice counts once.
     recent: list[int] = []
+    #: Where its events come from; offsets of another partition mean nothing here. -1 in rows of before.
+    partition: int = -1
 
     def applies(self, topic: str, offset: int) -> bool:
         """Whether that record is new here: the table may be ahead of the committed offset."""
@@ -74,8 +79,10 @@ class UserStates:
         self._gap_ms = gap_ms
         self._open: dict[str, UserState] = {}
 
-    def knows(self, user_id: str) -> bool:
-        return user_id in self._open or self._table.get(user_id.encode()) is not None
+    def is_at_home(self, user_id: str, partition: int) -> bool:
+        """Whether the user's events were read from that partition before."""
+        known = user_id in self._open or self._table.get(user_id.encode()) is not None
+        return known and self.of(user_id).partition == partition
 
     def of(self, user_id: str) -> UserState:
         state = self._open.get(user_id)
@@ -100,11 +107,16 @@ class Inputs:
 
     def get(self, entity: str, entity_id: str) -> InputRow | None:
         """The entity's input; None for an entity whose event was never seen, or too long ago."""
-        row = self._table.get(f"{entity}:{entity_id}".encode())
-        if row:
-            return _inputs.decode(row)
+        row = self.known(f"{entity}:{entity_id}")
+        if row is not None:
+            return row
         # A user needs no event of its own: what it did is input enough.
         return InputRow(entity_id, 0, b"{}") if entity == Entity.USER else None
+
+    def known(self, name: str) -> InputRow | None:
+        """The row of `entity:id`, if there is one."""
+        row = self._table.get(name.encode())
+        return _inputs.decode(row) if row else None
 
     def put(self, name: str, row: InputRow) -> None:
         self._table[name.encode()] = _encoder.encode(row)

@@ -173,7 +173,7 @@ class ChaosRun:
             computed = {self.ledger.jobs[job] for job in counts if job in self.ledger.jobs}
             verdict.wiped = sum(user in computed for user in missing)
             verdict.lost = len(missing) - verdict.wiped
-            verdict.never_came_back = self._read_again(
+            verdict.never_came_back = await self._read_again(
                 [user for user in missing if user in computed], verdict
             )
         else:

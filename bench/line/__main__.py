@@ -1,0 +1,207 @@
+"""`python -m bench.line [--quick]`: the figures of the whole line on one machine."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+import redis
+from confluent_kafka import Consumer
+
+from bench.report import percentile, write
+from streams.cache.names import RedisNames
+from streams.contracts.jobs import Why, encode_job, new_job
+from streams.contracts.keys import CacheKey
+from streams.local.kafka import LocalKafka
+from streams.local.valkey import LocalValkey
+from tests.support.system import SystemUnderTest
+from tests.support.waiting import wait_until
+
+USERS = 500
+
+
+def cpu_s(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def rss_mb(pid: int) -> float:
+    return float(psutil.Process(pid).memory_info().rss) / 1e6
+
+
+class Line:
+    def __init__(self, system: SystemUnderTest, *, quick: bool) -> None:
+        self._system = system
+        self._n = 10_000 if quick else 60_000
+        self._repeats = 50 if quick else 200
+        self._redis = redis.Redis.from_url(system.settings.redis_url.get_secret_value())
+        self._names = RedisNames(system.settings.namespace)
+        self.rows: list[dict[str, Any]] = []
+
+    def row(self, what: str, **figures: Any) -> None:
+        self.rows.append({"what": what, **figures})
+
+    def event_to_jobs(self) -> None:
+        """Published event until all six jobs of an upload can be read from Kafka."""
+        system = self._system
+        consumer = Consumer(
+            {
+                "bootstrap.servers": system.settings.kafka_bootstrap_servers,
+                "group.id": uuid.uuid4().hex,
+                "auto.offset.reset": "latest",
+                "fetch.wait.max.ms": 5,
+            }
+        )
+        assigned: list[Any] = []
+        consumer.subscribe([system.topics.jobs(8)], on_assign=lambda _, parts: assigned.extend(parts))
+        wait_until(lambda: consumer.poll(0.1) or assigned or None, what="an assignment")
+        times = []
+        for number in range(self._repeats):
+            video = f"v{number}-{uuid.uuid4().hex[:6]}"
+            began = time.perf_counter()
+            system.publish("video.uploaded", f"u{number % 50}", {"video_id": video, "uri": "/nowhere.mp4"})
+            seen = 0
+            while seen < 6:
+                for message in consumer.consume(6, timeout=0.05):
+                    seen += message.error() is None and message.key().endswith(video.encode())
+            times.append((time.perf_counter() - began) * 1000)
+        consumer.close()
+        self.row(
+            "event published to six jobs in Kafka, idle",
+            p50_ms=round(percentile(times, 0.5), 1),
+            p99_ms=round(percentile(times, 0.99), 1),
+        )
+
+    def job_to_answer(self) -> None:
+        """A no-op job in Kafka until its answer can be read."""
+        times = []
+        for number in range(self._repeats):
+            key = CacheKey("noop", "thing", f"latency-{number}-{uuid.uuid4().hex[:6]}")
+            self._send_job(key, 8)
+            began = time.perf_counter()
+            self._system.flush()
+            while not self._redis.exists(self._names.result(str(key))):
+                pass
+            times.append((time.perf_counter() - began) * 1000)
+        self.row(
+            "no-op job sent to answer readable, idle",
+            p50_ms=round(percentile(times, 0.5), 1),
+            p99_ms=round(percentile(times, 0.99), 1),
+        )
+
+    def _send_job(self, key: CacheKey, priority: int) -> None:
+        now = int(time.time() * 1000)
+        job = new_job(
+            key,
+            cause=uuid.uuid4().hex,
+            user_id="u",
+            priority=priority,
+            why=Why.BATCH,
+            created_at=now,
+            input_version=now,
+        )
+        self._system.send(self._system.topics.jobs(priority), encode_job(job), job.key)
+
+    def cpu_per_event(self, what: str) -> None:
+        """Events of many users, each with a history and a prediction where it is on."""
+        role = self._system.roles["streams"]
+        events = [
+            msgspec.json.encode(
+                {
+                    "type": "user.acted",
+                    "id": uuid.uuid4().hex,
+                    "data": {
+                        "user_id": f"b{n % USERS}",
+                        "action": ACTIONS[(n * 7 + n // USERS) % len(ACTIONS)],
+                    },
+                }
+            )
+            for n in range(self._n)
+        ]
+        self._measure(what, role.pid or 0, "events", lambda: self._send_events(events))
+
+    def _send_events(self, events: list[bytes]) -> None:
+        for number, value in enumerate(events):
+            self._system.send(self._system.topics.users, value, f"b{number % USERS}")
+            if number % 1000 == 0:
+                self._system.producer.poll(0)
+        self._system.flush()
+
+    def cpu_per_job(self, task: str, what: str) -> None:
+        role = self._system.roles["worker"]
+
+        def send() -> None:
+            for number in range(self._n):
+                self._send_job(CacheKey(task, "thing", f"{task}-{number}-{uuid.uuid4().hex[:6]}"), 5)
+                if number % 1000 == 0:
+                    self._system.producer.poll(0)
+            self._system.flush()
+
+        self._measure(what, role.pid or 0, "tasks_completed", send)
+
+    def _measure(self, what: str, pid: int, counter: str, send: Callable[[], None]) -> None:
+        """CPU and rate from the first counted unit to the last."""
+        name = self._names.counters
+
+        def counted() -> float:
+            return float(self._redis.hget(name, counter) or 0)
+
+        before, cpu = counted(), cpu_s(pid)
+        began = time.perf_counter()
+        send()
+        wait_until(lambda: counted() >= before + self._n or None, within_s=300, what=f"{self._n} {counter}")
+        elapsed = time.perf_counter() - began
+        self.row(
+            what,
+            cpu_us=round((cpu_s(pid) - cpu) / self._n * 1e6, 1),
+            per_s=round(self._n / elapsed),
+            rss_mb=round(rss_mb(pid)),
+        )
+
+
+ACTIONS = ("view_dashboard", "view_campaign_analytics", "view_roas", "view_ctr", "view_hook", "view_captions")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder, LocalKafka() as kafka, LocalValkey() as valkey:
+        for predictor in ("true", "false"):
+            system = SystemUnderTest(
+                Path(folder) / predictor,
+                kafka.bootstrap_servers,
+                valkey.url,
+                handler_modules="bench.worker.noop",
+                workers="64",
+                predictor=predictor,
+            )
+            system.environment["PYTHONPATH"] = str(Path.cwd())
+            with system:
+                system.start("streams")
+                line = Line(system, quick=quick)
+                if predictor == "true":
+                    line.event_to_jobs()
+                    line.cpu_per_event("event with prediction (history, prediction, mirror)")
+                    system.start("worker", "api")
+                    line.job_to_answer()
+                    line.cpu_per_job("noop", "no-op job")
+                    line.cpu_per_job("noop_batch", "no-op job, batches of 64")
+                    pid = system.roles["api"].pid
+                    line.row("api", rss_mb=round(rss_mb(pid or 0)))
+                else:
+                    line.cpu_per_event("event without prediction")
+                rows += line.rows
+    write("line", "The line from event to answer", "make bench BENCH_ARGS=line", rows)
+
+
+if __name__ == "__main__":
+    main()
