@@ -43,7 +43,7 @@ def _plain(title: str, total: int) -> Advance:
     def advance(size: int) -> None:
         nonlocal done, quarters
         with lock:
-            done += size
+            done = min(done + size, total)  # a second try of a jar counts twice
             if done * 4 // total > quarters:
                 quarters = done * 4 // total
                 say(f"{title}: {quarters * 25} %")
