@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_origin
 
 import msgspec
 
@@ -66,14 +66,27 @@ _FOREIGN = {
 
 def load_handler_config(environ: Mapping[str, str]) -> HandlerConfig:
     """Reads the settings; raises `ConfigurationError` that names the variable and what is wrong."""
+    names = {name: _FOREIGN.get(name, PREFIX + name.upper()) for name in HandlerConfig.__struct_fields__}
+    return HandlerConfig(**read_settings(HandlerConfig, environ, names))
+
+
+def read_settings(
+    kind: type[msgspec.Struct], environ: Mapping[str, str], names: Mapping[str, str]
+) -> dict[str, Any]:
+    """Values of a struct's fields from the variables that `names` gives them, those that are set.
+
+    A list is separated by commas. Raises `ConfigurationError` that names the variable.
+    """
     values: dict[str, Any] = {}
-    for field in msgspec.structs.fields(HandlerConfig):
-        variable = _FOREIGN.get(field.name, PREFIX + field.name.upper())
-        text = environ.get(variable)
+    for field in msgspec.structs.fields(kind):
+        text = environ.get(names.get(field.name, ""))
         if text is None:
             continue
+        given: Any = text
+        if get_origin(field.type) is tuple:
+            given = [part.strip() for part in text.split(",") if part.strip()]
         try:
-            values[field.name] = msgspec.convert(text, field.type, strict=False)
+            values[field.name] = msgspec.convert(given, field.type, strict=False)
         except msgspec.ValidationError as exc:
-            raise ConfigurationError(f"{variable}: {exc}") from exc
-    return HandlerConfig(**values)
+            raise ConfigurationError(f"{names[field.name]}: {exc}") from exc
+    return values

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from handlers.config import HandlerConfig
+from handlers.config import PREFIX, HandlerConfig, read_settings
 from streams.contracts.errors import ConfigurationError
 from streams.contracts.history import Action
 
@@ -21,6 +22,8 @@ class MediaPolicy(msgspec.Struct, frozen=True, kw_only=True):
     roots: tuple[str, ...] = ()
     #: Hosts (`name` or `name:port`) an https address may name; each must resolve to public addresses.
     hosts: tuple[str, ...] = ()
+    #: Buckets an s3:// address may name, read with the keys of the artifact store.
+    buckets: tuple[str, ...] = ()
     #: Hosts of your own network, which may resolve to private addresses and may be plain http.
     internal_hosts: tuple[str, ...] = ()
     #: Where downloads and shared decodes are kept for a while; "" takes the system's temporary folder.
@@ -43,6 +46,18 @@ class MediaPolicy(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigurationError(f"media policy: {name} must be above zero")
         if self.max_frames <= 0 or self.max_fps <= 0:
             raise ConfigurationError("media policy: max_frames and max_fps must be above zero")
+
+
+def load_media_policy(
+    environ: Mapping[str, str], *, roots: tuple[str, ...] = (), hosts: tuple[str, ...] = ()
+) -> MediaPolicy:
+    """The policy of the settings: each limit is the variable `PRECOMPUTE_MEDIA_<FIELD>`.
+
+    `roots` and `hosts` are read elsewhere. Raises `ConfigurationError` that names the variable.
+    """
+    limits = [name for name in MediaPolicy.__struct_fields__ if name not in ("roots", "hosts")]
+    names = {name: f"{PREFIX}MEDIA_{name.upper()}" for name in limits}
+    return MediaPolicy(roots=roots, hosts=hosts, **read_settings(MediaPolicy, environ, names))
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):

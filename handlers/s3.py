@@ -1,4 +1,4 @@
-"""An S3-compatible bucket without an SDK: signed PUT over httpx.
+"""An S3-compatible bucket without an SDK: signed requests, PUT over httpx.
 
 Signature: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 """
@@ -28,12 +28,10 @@ class S3Store:
         parts = urlsplit(config.artifact_store)
         if parts.scheme != "s3" or not parts.netloc:
             raise ConfigurationError("PRECOMPUTE_ARTIFACT_STORE: reads `folder` or `s3://bucket/prefix`")
-        if not (config.aws_access_key_id and config.aws_secret_access_key):
-            raise ConfigurationError("an s3:// store needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        check_keys(config)
         self._config = config
         self._bucket = parts.netloc
         self._prefix = parts.path.strip("/")
-        self._endpoint = config.s3_endpoint or f"https://s3.{config.s3_region}.amazonaws.com"
         self._transport = transport
 
     @classmethod
@@ -43,7 +41,7 @@ class S3Store:
     def put(self, data: bytes, *, folder: str, suffix: str, media_type: str) -> Artifact:
         digest = hashlib.sha256(data).hexdigest()
         key = "/".join(part for part in (self._prefix, folder, f"{digest[:32]}{suffix}") if part)
-        url = f"{self._endpoint}/{self._bucket}/{quote(key)}"
+        url = object_url(self._config, self._bucket, key)
         headers = {"content-type": media_type} | sign(self._config, "PUT", url, digest, datetime.now(UTC))
         try:
             with httpx.Client(timeout=TIMEOUT_S, trust_env=False, transport=self._transport) as client:
@@ -57,6 +55,20 @@ class S3Store:
                 f"artifact store answers {answer.status_code}: check bucket, keys and region"
             )
         return Artifact(uri=f"s3://{self._bucket}/{key}", bytes=len(data), sha256=digest)
+
+
+def check_keys(config: HandlerConfig) -> None:
+    if not (config.aws_access_key_id and config.aws_secret_access_key):
+        raise ConfigurationError("s3:// needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+
+
+def endpoint_of(config: HandlerConfig) -> str:
+    return config.s3_endpoint or f"https://s3.{config.s3_region}.amazonaws.com"
+
+
+def object_url(config: HandlerConfig, bucket: str, key: str) -> str:
+    """The address of an object, path style."""
+    return f"{endpoint_of(config)}/{bucket}/{quote(key)}"
 
 
 def sign(config: HandlerConfig, method: str, url: str, digest: str, now: datetime) -> dict[str, str]:

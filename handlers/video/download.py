@@ -82,7 +82,14 @@ class CheckedBackend(httpcore.SyncBackend):
         return _DeadlineStream(inner, self._deadline)
 
 
-def download(url: str, target: Path, policy: MediaPolicy, *, resolver: Resolver = resolve) -> None:
+def download(
+    url: str,
+    target: Path,
+    policy: MediaPolicy,
+    *,
+    headers: dict[str, str] | None = None,
+    resolver: Resolver = resolve,
+) -> None:
     """Writes the body of `url` to `target`, at most `max_download_bytes` in `max_download_s`.
 
     Raises `Reject` for what is not allowed or will not heal, `Retry` for a server that is away or busy.
@@ -93,10 +100,11 @@ def download(url: str, target: Path, policy: MediaPolicy, *, resolver: Resolver 
         private_ok=_is_listed(parts, policy.internal_hosts), deadline=deadline, resolver=resolver
     )
     timeouts = {"connect": STEP_TIMEOUT_S, "read": STEP_TIMEOUT_S, "write": STEP_TIMEOUT_S}
+    sent = list(({"accept": "*/*"} | (headers or {})).items())
     try:
         with (
             httpcore.ConnectionPool(network_backend=backend, retries=0) as pool,
-            pool.stream("GET", url, headers={"Accept": "*/*"}, extensions={"timeout": timeouts}) as answer,
+            pool.stream("GET", url, headers=sent, extensions={"timeout": timeouts}) as answer,
         ):
             _check_answer(answer, policy)
             _write(answer, target, policy, deadline)

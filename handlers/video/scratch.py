@@ -21,8 +21,8 @@ import msgspec
 
 from handlers.context import Context, MediaPolicy
 from handlers.inputs import VideoInput
-from handlers.video.download import download
 from handlers.video.location import check_location, is_remote, local_path
+from handlers.video.remote import fetch
 from handlers.video.survey import Survey, take_survey
 from streams.contracts.errors import ConfigurationError
 
@@ -34,7 +34,7 @@ _decode = msgspec.msgpack.Decoder(Survey)
 
 def survey_of(video: VideoInput, context: Context) -> Survey:
     """The survey of a video, taken now or by another task of the same upload; raises `Reject` or `Retry`."""
-    with _entry(video, context.media) as entry:
+    with _entry(video, context) as entry:
         file = entry.folder / "survey"
         with suppress(OSError, msgspec.DecodeError):
             return _decode.decode(file.read_bytes())
@@ -46,7 +46,7 @@ def survey_of(video: VideoInput, context: Context) -> Survey:
 @contextmanager
 def source_of(video: VideoInput, context: Context) -> Iterator[Path]:
     """The local file of a video, held against removal while it is read."""
-    with _entry(video, context.media) as entry:
+    with _entry(video, context) as entry:
         yield entry.path
 
 
@@ -56,7 +56,8 @@ class _Entry(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def _entry(video: VideoInput, policy: MediaPolicy) -> Iterator[_Entry]:
+def _entry(video: VideoInput, context: Context) -> Iterator[_Entry]:
+    policy = context.media
     location = check_location(video.location)
     remote = is_remote(location)
     path = None if remote else local_path(location, policy)
@@ -66,16 +67,16 @@ def _entry(video: VideoInput, policy: MediaPolicy) -> Iterator[_Entry]:
         _tidy(root, policy, keep=key)
         folder = root / key
         folder.mkdir(mode=0o700, exist_ok=True)
-        yield _Entry(folder, _fetched(location, folder, policy) if path is None else path)
+        yield _Entry(folder, _fetched(location, folder, context) if path is None else path)
 
 
-def _fetched(location: str, folder: Path, policy: MediaPolicy) -> Path:
+def _fetched(location: str, folder: Path, context: Context) -> Path:
     source = folder / "source"
     if source.exists():
         return source
     part = folder / f"source.{os.getpid()}"
     try:
-        download(location, part, policy)
+        fetch(location, part, context)
         part.replace(source)
     finally:
         part.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from handlers import MediaPolicy, Reject, Retry
+from handlers.config import HandlerConfig
 from handlers.execution import run_handler
 from handlers.local_run import local_context
 from handlers.registry import load_handlers
@@ -33,7 +34,7 @@ class Misbehaviour(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.hits.append(self.path)
-        getattr(self, "serve_" + self.path.strip("/"))()
+        getattr(self, "serve_" + self.path.strip("/").replace("/", "_"))()
 
     def _head(self, status: int, **headers: object) -> None:
         self.send_response(status)
@@ -44,6 +45,13 @@ class Misbehaviour(BaseHTTPRequestHandler):
     def serve_video(self) -> None:
         self._head(200, Content_Length=len(self.server.body))
         self.wfile.write(self.server.body)
+
+    def serve_films_clip(self) -> None:
+        """An object of a bucket: only for who signs."""
+        if self.headers["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=id/"):
+            self.serve_video()
+        else:
+            self._head(403)
 
     def serve_missing(self) -> None:
         self._head(404)
@@ -146,6 +154,29 @@ def test_all_tasks_of_an_upload_share_one_download(server: Server, tmp_path: Pat
     assert scenes["scene_count"] == 5
     assert {one["scene"] for one in made["thumbnails"]} == set(range(5))
     assert server.hits == ["/video"]
+
+
+def test_objects_of_listed_buckets_are_read_with_a_signature(
+    server: Server, tmp_path: Path, short_clip: Path
+) -> None:
+    server.body = short_clip.read_bytes()
+    context = local_context(
+        "v1",
+        media=MediaPolicy(buckets=("films",), scratch_dir=str(tmp_path / "scratch")),
+        config=HandlerConfig(
+            s3_endpoint=f"http://127.0.0.1:{server.server_port}",
+            aws_access_key_id="id",
+            aws_secret_access_key="key",
+        ),
+    )
+    found = load_handlers()["scene_detection"]
+    answer = run_handler(found, b'{"uri": "s3://films/clip"}', context)
+    assert msgspec.json.decode(answer)["scene_count"] == 5
+    for uri in ("s3://others/clip", "s3://films/../others/clip", "s3://films//clip", "s3://films"):
+        with pytest.raises(Reject) as caught:
+            run_handler(found, msgspec.json.encode({"uri": uri}), context)
+        assert caught.value.reason == "media_not_allowed"
+    assert server.hits == ["/films/clip"]
 
 
 LISTED = MediaPolicy(hosts=("cdn.example", "cdn.example:8443"))

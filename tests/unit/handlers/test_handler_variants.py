@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers import Reject
+from handlers import MediaPolicy, Reject
 from handlers.config import HandlerConfig, load_handler_config
+from handlers.context import load_media_policy
 from handlers.headlines import load_model
 from handlers.http_client import HttpCaller
 from handlers.inputs import Brief, BriefInput
@@ -219,6 +220,20 @@ def test_settings_are_read_by_name_and_wrong_ones_are_named() -> None:
     for name, value in [("LLM_PROVIDER", "parrot"), ("LLM_TIMEOUT_S", "soon"), ("LLM_MAX_TOKENS", "0")]:
         with pytest.raises(ConfigurationError, match=f"PRECOMPUTE_{name}"):
             load_handler_config({f"PRECOMPUTE_{name}": value})
+
+
+def test_each_media_limit_is_a_setting() -> None:
+    environ = {
+        "PRECOMPUTE_MEDIA_MAX_DURATION_S": "30",
+        "PRECOMPUTE_MEDIA_INTERNAL_HOSTS": "minio:9000, nas",
+        "PRECOMPUTE_MEDIA_ROOTS": "/elsewhere",
+    }
+    policy = load_media_policy(environ, roots=("/media",))
+    assert (policy.max_duration_s, policy.internal_hosts) == (30, ("minio:9000", "nas"))
+    assert (policy.roots, policy.max_frames) == (("/media",), MediaPolicy().max_frames)
+    for value in ("0", "many"):
+        with pytest.raises(ConfigurationError, match=r"(?i)max_frames"):
+            load_media_policy({"PRECOMPUTE_MEDIA_MAX_FRAMES": value})
 
 
 def test_scores_order_headlines_and_say_what_they_rest_on() -> None:
