@@ -52,9 +52,9 @@ def write(name: str, title: str, command: str, rows: Sequence[dict[str, Any]]) -
         f"# {title}",
         "",
         (
-            f"Made by `{command}` on {facts['date']}, Python {facts['python']}, {facts['system']}; a fixed loop "
-            f"took {facts['calibration_us']} us of CPU in the same run. Absolute times are this machine's; the "
-            "ratios travel better."
+            f"Made by `{command}` on {facts['date']}, Python {facts['python']}, "
+            f"{facts['system']}; a fixed loop took {facts['calibration_us']} us of CPU in the same run. "
+            "Absolute times are this machine's; the ratios travel better."
         ),
         "",
         "| " + " | ".join(columns) + " |",

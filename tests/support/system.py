@@ -22,7 +22,7 @@ from streams.contracts.triggers import BUILTIN_TRIGGERS, TriggerTable
 from streams.kafka.topics import TopicAdmin
 from streams.local.ports import free_port
 from streams.local.roles import RoleProcess
-from streams.settings import load_settings
+from streams.settings import load_settings, variable_of
 from streams.work.intake import worker_topics
 from tests.support.waiting import wait_until
 
@@ -46,17 +46,21 @@ class SystemUnderTest:
         self.id = uuid.uuid4().hex[:8]
         self.folder = folder
         self.topics = TopicNames(f"t{self.id}.", f"streams-{self.id}")
+        names = {
+            "kafka_bootstrap_servers": bootstrap,
+            "redis_url": redis_url,
+            "topic_prefix": self.topics.prefix,
+            "namespace": f"t{self.id}",
+            "group_streams": self.topics.group_streams,
+            "group_worker": f"worker-{self.id}",
+            "partitions": str(PARTITIONS),
+            "replication": "1",
+            "min_insync_replicas": "1",
+        }
+        self.settings = load_settings(**names)
         port = free_port()
         self.environment: dict[str, str] = {
-            "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
-            "REDIS_URL": redis_url,
-            "PRECOMPUTE_TOPIC_PREFIX": self.topics.prefix,
-            "PRECOMPUTE_NAMESPACE": f"t{self.id}",
-            "PRECOMPUTE_GROUP_STREAMS": self.topics.group_streams,
-            "PRECOMPUTE_GROUP_WORKER": f"worker-{self.id}",
-            "PRECOMPUTE_PARTITIONS": str(PARTITIONS),
-            "PRECOMPUTE_REPLICATION": "1",
-            "PRECOMPUTE_MIN_INSYNC_REPLICAS": "1",
+            **{variable_of(name): value for name, value in names.items()},
             "PRECOMPUTE_PORT": str(port),
             "PRECOMPUTE_MEDIA_ROOTS": ":".join(str(root) for root in media_roots),
             "PRECOMPUTE_DATA_DIR": str(folder / "streams"),
@@ -64,29 +68,11 @@ class SystemUnderTest:
             "PRECOMPUTE_LOG_FORMAT": "console",
             **{f"PRECOMPUTE_{name.upper()}": value for name, value in settings.items()},
         }
-        self.settings = load_settings(
-            kafka_bootstrap_servers=bootstrap,
-            redis_url=redis_url,
-            topic_prefix=self.topics.prefix,
-            namespace=f"t{self.id}",
-            group_streams=self.topics.group_streams,
-            group_worker=f"worker-{self.id}",
-            partitions=PARTITIONS,
-            replication=1,
-            min_insync_replicas=1,
-        )
         self.roles: dict[str, RoleProcess] = {}
         self.http = httpx.Client(
             base_url=f"http://127.0.0.1:{port}/api/precompute", timeout=20.0, trust_env=False
         )
-        self.producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "partitioner": "murmur2_random",
-                "linger.ms": 1,
-                "message.max.bytes": 8 * 1024 * 1024,
-            }
-        )
+        self.producer = _producer(bootstrap)
 
     def __enter__(self) -> Self:
         TopicAdmin(self.settings).create()
@@ -198,3 +184,14 @@ class SystemUnderTest:
             return found
         finally:
             consumer.close()
+
+
+def _producer(bootstrap: str) -> Producer:
+    return Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "partitioner": "murmur2_random",
+            "linger.ms": 1,
+            "message.max.bytes": 8 * 1024 * 1024,
+        }
+    )
