@@ -13,7 +13,7 @@ from predictor.training import TrainingConfig, name_outcomes, train_blend
 #: Share of the training cases, the first, that grows the forest; the others weigh the opinions.
 _TRAIN_SHARE = 0.8
 #: The forest that serves, and a finer one: cases are few and nobody waits. The validation cases choose.
-FORESTS = (ForestConfig(), ForestConfig(trees=60, min_leaf=8, max_features=0.3, max_depth=18))
+FORESTS = (ForestConfig(), ForestConfig(trees=60, min_leaf=8, max_features=25, max_depth=18))
 
 
 def measure(log: ProcessLog) -> dict[str, float]:
