@@ -35,7 +35,7 @@ LISTED = 2000
 #: The first line may come last, since another process writes it. A job that has ended stays what it is when
 #: it is delivered once more, unless it is started again: that is a replayed dead letter.
 _RECORD = """
-local a = 3
+local a, trimmed = 3, {}
 for k = 1, #KEYS, 2 do
   local id, status, at, facts, lines, prefix, task, first =
     ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6], ARGV[a + 7]
@@ -52,10 +52,13 @@ for k = 1, #KEYS, 2 do
     redis.call('EXPIRE', KEYS[k], ARGV[1])
     if old[1] and old[1] ~= status then redis.call('ZREM', prefix .. old[1] .. ':' .. task, id) end
     redis.call('ZADD', KEYS[k + 1], at, id)
-    if status ~= 'queued' and status ~= 'processing' then
-      redis.call('ZREMRANGEBYRANK', KEYS[k + 1], 0, -1 - ARGV[2])
-    else
-      redis.call('ZREMRANGEBYSCORE', KEYS[k + 1], '-inf', at - ARGV[1] * 1000)
+    if not trimmed[KEYS[k + 1]] then
+      trimmed[KEYS[k + 1]] = true
+      if status ~= 'queued' and status ~= 'processing' then
+        redis.call('ZREMRANGEBYRANK', KEYS[k + 1], 0, -1 - ARGV[2])
+      else
+        redis.call('ZREMRANGEBYSCORE', KEYS[k + 1], '-inf', at - ARGV[1] * 1000)
+      end
     end
   end
 end
