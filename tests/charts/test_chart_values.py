@@ -64,14 +64,17 @@ REFUSED = {
         {"worker": {**_KEDA, "graceSeconds": 300}},
         "must be above worker.graceSeconds",
     ),
-    "open to the world": ({"api": {"ingress": _INGRESS}}, "say api.exposeWithoutKeys=true"),
-    "load balancer": ({"api": {"service": {"type": "LoadBalancer"}}}, "say api.exposeWithoutKeys=true"),
+    "open to the world": ({"api": {"auth": "off", "ingress": _INGRESS}}, "say api.exposeWithoutKeys=true"),
+    "load balancer": (
+        {"api": {"auth": "off", "service": {"type": "LoadBalancer"}}},
+        "say api.exposeWithoutKeys=true",
+    ),
     "ingress of any host": (
-        {"api": {"exposeWithoutKeys": True, "ingress": {"enabled": True}}},
+        {"api": {"ingress": {"enabled": True}}},
         "api.ingress.hosts is empty",
     ),
     "route without gateway": (
-        {"api": {"exposeWithoutKeys": True, "httpRoute": {"enabled": True}}},
+        {"api": {"httpRoute": {"enabled": True}}},
         "parentRefs is empty",
     ),
     "counted twice": (

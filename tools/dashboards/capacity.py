@@ -86,6 +86,24 @@ _WORKERS = Row(
                 ),
             ],
         ),
+        Graph(
+            title="Limits and overload",
+            why="Level 1 sheds predictions, 2 refreshes too. Parked jobs wait for a limit of their task.",
+            unit="short",
+            queries=[
+                Query("max(precompute_overload_level{@})", "overload level"),
+                Query("sum(precompute_jobs_parked{@})", "parked"),
+            ],
+        ),
+        Graph(
+            title="Held-back partitions",
+            why="Jobs moved out of the way of their partition, and partitions that had to be kicked.",
+            unit="short",
+            queries=[
+                Query("sum(increase(precompute_head_of_line_rescues_total{@}[$r]))", "moved away"),
+                Query("sum(increase(precompute_partitions_wedged_total{@}[$r]))", "kicked"),
+            ],
+        ),
     ],
 )
 

@@ -136,6 +136,28 @@ _ACTING = Row(
             ],
             stacked=True,
         ),
+        Graph(
+            title="Saved and wasted computing",
+            why="Seconds per second: answers read at least once, and answers that expired unread.",
+            unit="s",
+            queries=[
+                Query("sum(rate(precompute_compute_saved_seconds_total{@}[$r]))", "saved"),
+                Query("sum(rate(precompute_compute_wasted_seconds_total{@}[$r]))", "wasted"),
+            ],
+        ),
+        Graph(
+            title="Read, of all that was precomputed, by task",
+            why="Of those read or expired unread. Low: predicted too boldly, or expired too soon.",
+            unit="percentunit",
+            queries=[
+                Query(
+                    'sum by (task) (rate(precompute_cache_precomputed_total{@,outcome="read"}[$r])) '
+                    "/ sum by (task) "
+                    '(rate(precompute_cache_precomputed_total{@,outcome=~"read|expired_unread"}[$r]))',
+                    "{{task}}",
+                )
+            ],
+        ),
     ],
 )
 

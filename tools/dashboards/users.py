@@ -51,9 +51,9 @@ _GLANCE = Row(
         ),
         Figure(
             title="Waiting time saved",
-            why="Seconds per second that readers would have waited: hits times the mean computing time.",
+            why="Seconds of computing per second that readers did not wait for: first reads of answers.",
             unit="s",
-            query=Query(f"sum({_SAVED})"),
+            query=Query("sum(rate(precompute_compute_saved_seconds_total{@}[$r]))"),
             decimals=1,
         ),
     ],
@@ -88,8 +88,8 @@ _READING = Row(
             queries=quantiles("precompute_cache_read_seconds"),
         ),
         Graph(
-            title="Waiting time saved by task",
-            why="Seconds per second: hits times the task's mean computing time of the last hour.",
+            title="Computing that hits stand for, by task",
+            why="Seconds per second: all hits times the task's mean computing time of the last hour.",
             unit="s",
             queries=[Query(_SAVED, "{{task}}")],
             stacked=True,

@@ -84,7 +84,7 @@
 {{- $api := .Values.api -}}
 {{- $exposed := or $api.ingress.enabled $api.httpRoute.enabled (ne $api.service.type "ClusterIP") -}}
 {{- if and $exposed (eq $api.auth "off") (not $api.exposeWithoutKeys) -}}
-{{- fail "api.auth is off and the API would be reachable from outside: let your gateway ask for keys and say api.exposeWithoutKeys=true" -}}
+{{- fail "api.auth is off and the API would be reachable from outside: set api.auth to on, or let your gateway ask for keys and say api.exposeWithoutKeys=true" -}}
 {{- end -}}
 {{- if and $api.ingress.enabled (not $api.ingress.hosts) -}}
 {{- fail "api.ingress.hosts is empty: an Ingress without a host would catch every name" -}}
