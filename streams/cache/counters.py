@@ -68,6 +68,11 @@ class FleetCounters(BackgroundService):
         """Every counter since installation."""
         return (await self._read([self._names.counters]))[0]
 
+    async def by_minute(self, minutes: int) -> list[dict[str, float]]:
+        """The counts of each of the last minutes, the running one last."""
+        now = int(self._clock.now() // 60)
+        return await self._read([self._names.counters_minute(now - m) for m in reversed(range(minutes))])
+
     async def last_hour(self) -> dict[str, float]:
         now = int(self._clock.now() // 60)
         buckets = await self._read([self._names.counters_minute(now - m) for m in range(WINDOW_MINUTES)])

@@ -18,6 +18,8 @@ from streams.contracts.states import Status
 _STEP = 100
 #: Jobs of one page's search that share a millisecond with its cursor: more are not told apart.
 _TIES = 64
+#: Oldest queued jobs of each task that are looked at: enough to see each priority's.
+_OLDEST = 10
 #: Jobs looked at for one page; beyond that the page ends short and its cursor goes on.
 MOST_SCANNED = 2_000
 
@@ -77,6 +79,19 @@ class JobSearch:
                         return found, after
             scanned += len(places)
         return found, after
+
+    async def oldest_queued(self) -> dict[int, int]:
+        """Priority to when (ms) its oldest queued job got there, of the oldest few of each task."""
+        pipe = self._redis.pipeline(transaction=False)
+        for task in self._tasks:
+            pipe.zrange(self._names.jobs_in(Status.QUEUED, task), 0, _OLDEST - 1)
+        ids = [one.decode() for part in await _execute(pipe) for one in part]
+        oldest: dict[int, int] = {}
+        for record in await self._ledger.records(ids):
+            if record is not None:
+                priority = record.facts.priority
+                oldest[priority] = min(record.at, oldest.get(priority, record.at))
+        return oldest
 
     async def count(self, statuses: Sequence[Status]) -> dict[Status, int]:
         """How many jobs are listed in each status."""

@@ -24,6 +24,8 @@ from streams.web import (
     operation_routes,
     predictor_routes,
 )
+from streams.web.console import actions, live, pages
+from streams.web.console.rendering import problem_page
 from streams.web.gate import Gate, asks_for_keys, is_loopback
 from streams.web.limits import BodyLimit
 from streams.web.openapi import install_openapi
@@ -74,10 +76,13 @@ def create_app(settings: Settings) -> FastAPI:
     larger = {f"{BASE}/batch": settings.max_batch_bytes}
     app.add_middleware(BodyLimit, most_bytes=settings.max_body_bytes, larger=larger)
     app.add_middleware(Gate, settings=settings, keys=services.keys)
-    install_problems(app)
+    install_problems(app, problem_page)
     install_openapi(app)
     for module in _ROUTES:
         app.include_router(module.router, prefix=BASE)
+    app.state.live_regions = live.LiveRegions()
+    for part in (pages, actions, live):
+        app.include_router(part.router)
     _add_probes(app, services)
     return app
 

@@ -14,6 +14,7 @@ from streams.cache.invalidation import Invalidator
 from streams.cache.job_search import JobFilter, JobSearch
 from streams.cache.ledger import JobLedger, JobRecord, LedgerReader
 from streams.cache.names import RedisNames
+from streams.cache.presence import ask_quiet
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
 from streams.contracts.errors import UnavailableError
 from streams.contracts.jobs import Group, Job, Priority, Why
@@ -130,6 +131,11 @@ class Operations:
         places = ", ".join(letter.place for letter in letters[:5])
         await self._of.audit.record(caller, "replay", places, f"{len(done)} of {len(results)}")
         return results
+
+    async def quiet(self, caller: Caller, worker_id: str, *, quiet: bool) -> None:
+        """Asks a worker (or `*`, all of them) to start nothing, or to go on."""
+        await ask_quiet(self._of.redis, self._of.names, worker_id, quiet=quiet)
+        await self._of.audit.record(caller, "quiet" if quiet else "resume", worker_id, "asked")
 
     async def _record(self, job_id: str) -> JobRecord:
         record = await self._of.ledger.job(job_id)

@@ -1,0 +1,1 @@
+"""The console at /console: server-rendered, works without JavaScript, live with it."""
