@@ -8,10 +8,18 @@ import typer
 
 from predictor.actions import BUILTIN_ACTIONS
 from predictor.commands import build_app
+from predictor.dataset import Record
 from streams.cli.output import JsonFlag, print_json, print_table
 from streams.settings import Settings, load_settings
 
-app = build_app()
+
+def _read_topic() -> list[Record]:
+    from streams.ingest.archive import read_actions
+
+    return read_actions(load_settings())
+
+
+app = build_app(_read_topic)
 actions = typer.Typer(help="The actions a user may be predicted to take.", no_args_is_help=True)
 
 
