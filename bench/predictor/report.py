@@ -95,7 +95,8 @@ def _cost(cost: dict[str, Any]) -> str:
     rows = [(name, *(cost[name][field] for field in cost[name])) for name in ("blend", "ngram")]
     return f"""
 ## Cost
-Microseconds on the machine that wrote this report; it was not idle, so compare rather than quote.
+Microseconds of CPU time of one thread. The machine that wrote this report (2 shared cores) was not idle, and
+a busy neighbour slows caches down as well: compare rather than quote.
 
 {_table(("model", "predict p50", "predict p99", "observe p50", "512 at once, each"), rows)}
 Training on {cost["train_positions"]} positions took {cost["train_s"]} s on two cores; the forest is \
