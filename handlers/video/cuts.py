@@ -24,6 +24,11 @@ MIN_SCENE_S = 0.3
 #: Mean change of brightness (0 to 255) that a cut brings with it. Where it is almost black, hue and
 #: saturation are noise, and a fade looks like a cut: measured fades changed by 2 and 5, cuts by 63 to 109.
 MIN_BRIGHTNESS = 8.0
+#: A flash is no cut: within so many seconds the picture before it is back, but for this share of the change.
+FLASH_S = 0.2
+FLASH_RETURN = 0.25
+#: Pictures are remembered at this size, to see whether one comes back.
+_MEMORY = (32, 18)
 
 DETECTOR = "AdaptiveDetector"
 PARAMS: dict[str, float] = {
@@ -31,6 +36,7 @@ PARAMS: dict[str, float] = {
     "min_content_val": MIN_CONTENT,
     "min_brightness": MIN_BRIGHTNESS,
     "min_scene_s": MIN_SCENE_S,
+    "flash_s": FLASH_S,
     "side_px": COMPARE_SIDE,
 }
 
@@ -48,6 +54,7 @@ class CutFinder:
         self._cuts: list[int] = []
         self._changes: list[float] = []
         self._last: NDArray[np.uint8] | None = None
+        self._memory: list[NDArray[np.uint8]] = []
 
     def see(self, index: int, frame: Any) -> None:
         picture = to_bgr(frame, COMPARE_SIDE)
@@ -57,7 +64,21 @@ class CutFinder:
         change = 0.0 if self._last is None else float(cv2.absdiff(brightness, self._last).mean())
         self._changes.append(change)
         self._last = brightness
+        small = cv2.resize(brightness, _MEMORY, interpolation=cv2.INTER_AREA)
+        self._memory.append(np.asarray(small, np.uint8))
 
     def finish(self) -> list[int]:
         """The indices of the frames that begin a scene, the first excluded."""
-        return sorted(cut for cut in set(self._cuts) if cut and self._changes[cut] >= MIN_BRIGHTNESS)
+        cuts = sorted(cut for cut in set(self._cuts) if cut and self._changes[cut] >= MIN_BRIGHTNESS)
+        return [cut for cut in cuts if not self._is_flash(cut)]
+
+    def _is_flash(self, cut: int) -> bool:
+        before = self._memory[cut - 1]
+        change = _distance(before, self._memory[cut])
+        after = self._memory[cut + 1 : cut + 1 + max(1, round(FLASH_S * self._fps))]
+        return any(_distance(before, one) < FLASH_RETURN * change for one in after)
+
+
+def _distance(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """Mean absolute difference, 0 to 255."""
+    return float(cv2.absdiff(first, second).mean())
