@@ -22,6 +22,7 @@ from streams.web.audit import AuditLog
 from streams.web.batches import BatchRunner, BatchStore
 from streams.web.demand import DemandDesk
 from streams.web.forecast import Forecast
+from streams.web.gauges import FleetGauges
 from streams.web.idempotency import IdempotentRequests
 from streams.web.intake import EventPublisher, JobRequester
 from streams.web.keys import KeyStore
@@ -184,5 +185,6 @@ class WebServices:
             self.producer,
             self.reads,
             self.waiter,
+            FleetGauges(redis, self.lag),
         ]
         return running if settings.read_only else [*running, upkeep, runner]

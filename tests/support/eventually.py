@@ -1,0 +1,20 @@
+"""Waiting inside an event loop for something another task or process does, with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+
+async def eventually(look: Callable[[], Any], within_s: float = 15.0) -> Any:
+    """The first truthy answer of `look`, which may be a coroutine function."""
+    async with asyncio.timeout(within_s):
+        while True:
+            found = look()
+            if inspect.isawaitable(found):
+                found = await found
+            if found:
+                return found
+            await asyncio.sleep(0.01)
