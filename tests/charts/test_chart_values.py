@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from typing import Any
@@ -193,3 +194,14 @@ def test_the_chart_has_the_project_s_version() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     project = tomllib.loads((CHART.parents[1] / "pyproject.toml").read_text())["project"]
     assert chart["version"] == chart["appVersion"] == project["version"]
+
+
+def test_the_readme_names_files_and_values_that_exist() -> None:
+    text = (CHART / "README.md").read_text()
+    for name in re.findall(r"`((?:ci|templates)/[^`]+)`", text):
+        assert (CHART / name).exists(), name
+    known = set(_leaves(SCHEMA))
+    wanted = re.findall(r"`((?:kafka|redis|worker|api|metrics|alerts|dashboards)(?:\.[A-Za-z]+)*)`", text)
+    wanted += re.findall(r"--set ([A-Za-z.]+)=", text)
+    assert wanted
+    assert [path for path in wanted if path not in known] == []
