@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import msgspec
+import numpy as np
 
 from handlers.video.picture import Picture, decode_jpeg
 from handlers.video.survey import Sample, Survey
@@ -19,6 +20,8 @@ from handlers.video.survey import Sample, Survey
 MODEL = "face_detection_yunet_2023mar"
 #: At 0.8 the samples give every face and no false one.
 THRESHOLD = 0.8
+#: In a narrower picture, in pixels, there is no room for a face, and the network's numbers overflow.
+MIN_SIDE = 32
 _OVERLAP = 0.3
 _TOP = 500
 
@@ -50,10 +53,12 @@ def _detector() -> Any:
 def find_faces(picture: Picture) -> list[Face]:
     """The faces of one picture, the surest first."""
     height, width = picture.shape[:2]
+    if min(height, width) < MIN_SIDE:
+        return []
     detector = _detector()
     detector.setInputSize((width, height))
     _, rows = detector.detect(picture)
-    found = [] if rows is None else [_face(row, width, height) for row in rows]
+    found = [] if rows is None else [_face(row, width, height) for row in rows if np.isfinite(row).all()]
     return sorted(found, key=lambda face: -face.score)
 
 

@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 from handlers import MediaPolicy
+from handlers.execution import run_handler
+from handlers.local_run import local_context
+from handlers.registry import load_handlers
 from handlers.video.survey import take_survey
 
 FPS = 25
@@ -67,6 +70,44 @@ def test_fades_are_no_cuts(tmp_path: Path) -> None:
 
 def test_a_still_picture_has_no_cut(tmp_path: Path) -> None:
     assert cuts_in(write(tmp_path / "x.mp4", [pattern(0)] * 50)) == []
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "codec", "pixels"),
+    [
+        (2, 2, "libx264", "yuv420p"),
+        (1920, 16, "libx264", "yuv420p"),
+        (16, 1920, "libx264", "yuv420p"),
+        (64, 48, "ffv1", "gray"),
+        (64, 48, "ffv1", "yuv444p10le"),
+        (64, 48, "ffv1", "bgra"),
+        (64, 48, "libx265", "yuv420p10le"),
+    ],
+)
+def test_odd_shapes_and_pixels_give_answers(
+    tmp_path: Path, width: int, height: int, codec: str, pixels: str
+) -> None:
+    path = tmp_path / "x.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=5)
+        stream.width, stream.height, stream.pix_fmt = width, height, pixels
+        if codec == "libx265":
+            stream.options = {"x265-params": "log-level=none"}
+        for index in range(6):
+            picture = np.full((height, width, 3), 40 * index, np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=pixels)
+            frame.pts, frame.time_base = index, Fraction(1, 5)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    media = MediaPolicy(roots=(str(tmp_path),), scratch_dir=str(tmp_path / "scratch"))
+    context = local_context("v1", media=media, artifact_dir=str(tmp_path / "artifacts"))
+    registry = load_handlers()
+    for task in ("scene_detection", "face_detection", "hook_analysis", "thumbnail_generation"):
+        answer = run_handler(registry[task], b'{"uri": "x.mkv"}', context)
+        assert (
+            b"null" not in answer.replace(b'"partial":null', b"").replace(b'"rank":null', b"")
+            or task == "hook_analysis"
+        )
 
 
 def test_one_frame_is_a_video(tmp_path: Path) -> None:
