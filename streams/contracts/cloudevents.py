@@ -19,7 +19,7 @@ from streams.contracts.decoding import failure_of
 from streams.contracts.errors import EventError
 from streams.contracts.events import Event, EventData, decode_data
 from streams.contracts.ids import is_id
-from streams.contracts.topics import MAX_EVENT_BYTES
+from streams.contracts.topics import MAX_EVENT_BYTES, MAX_HEADER_BYTES
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -91,6 +91,8 @@ def decode_event(value: bytes | None, headers: Headers, place: RecordPlace) -> E
         raise EventError("the record has no value", reason="not_json")
     if len(value) > MAX_EVENT_BYTES:
         raise EventError(f"{len(value)} bytes; an event has at most {MAX_EVENT_BYTES}", reason="too_large")
+    if sum(len(name) + len(raw or b"") for name, raw in headers) > MAX_HEADER_BYTES:
+        raise EventError(f"an event's headers have at most {MAX_HEADER_BYTES} bytes", reason="too_large")
     parts = _split(value, {name.lower(): raw for name, raw in headers})
     data = decode_data(parts.type, parts.raw)
     _check_text(parts.raw)

@@ -13,6 +13,8 @@ DAY_S = 86_400
 
 #: An event may carry a brief of a megabyte; what is larger than this never enters a topic.
 MAX_EVENT_BYTES = 4 * 1024 * 1024
+#: Of its headers: attributes, traces, what a publisher's framework adds.
+MAX_HEADER_BYTES = 64 * 1024
 #: A job carries its event's data, a dead letter the original: either with something around it.
 MAX_RECORD_BYTES = MAX_EVENT_BYTES + 256 * 1024
 

@@ -268,7 +268,14 @@ class Intake:
     def _call(self, function: Callable[..., None], *args: Any) -> None:
         assert self._loop is not None
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(function, *args)
+            self._loop.call_soon_threadsafe(self._guarded, function, *args)
+
+    def _guarded(self, function: Callable[..., None], *args: Any) -> None:
+        """An error in a callback would only be logged, and its records would wait for ever."""
+        try:
+            function(*args)
+        except Exception as exc:  # noqa: BLE001 (handed on: it ends the process)
+            self._receiver.on_ended(exc)
 
     def _ask(self, question: Awaitable[Any]) -> Any:
         assert self._loop is not None

@@ -8,6 +8,7 @@ import msgspec
 
 from streams.contracts.jobs import encode_job
 from streams.contracts.topics import TopicNames
+from streams.kafka.fitting import fit_letter
 from streams.kafka.producer import AckedProducer, Headers
 from streams.ops.metrics import DEAD_LETTERS
 from streams.work.records import Fetched, QueuedJob
@@ -39,15 +40,15 @@ class JobLetters:
     ) -> None:
         """Sends the original bytes to the dead letters, with the reason and where they came from."""
         place = record.partition
-        headers: Headers = [
-            *_without(record, DUE),
+        reasons: Headers = [
             ("precompute-reason", reason.encode()),
             ("precompute-error", message[:LONGEST_MESSAGE].encode()),
             ("precompute-attempts", str(attempts).encode()),
             ("precompute-trace", digest(trace).encode()),
             ("precompute-source", f"{place.topic}/{place.number}/{record.offset}".encode()),
         ]
-        await self._producer.send(self._topics.jobs_dlq, record.value, key=record.key, headers=headers)
+        value, key, headers = fit_letter(record.value, record.key, _without(record, DUE), reasons)
+        await self._producer.send(self._topics.jobs_dlq, value, key=key, headers=headers)
         DEAD_LETTERS.labels("jobs", reason).inc()
 
 

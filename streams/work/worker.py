@@ -9,10 +9,11 @@ from functools import partial
 
 import structlog
 
+from streams.cache.codec import TIME_DIGITS
 from streams.contracts.clock import Clock, millis
 from streams.contracts.errors import JobError
-from streams.contracts.jobs import PRIORITIES, decode_job
-from streams.contracts.topics import RETRY_DELAYS
+from streams.contracts.jobs import PRIORITIES, Job, decode_job
+from streams.contracts.topics import MAX_RECORD_BYTES, RETRY_DELAYS
 from streams.ops.metrics import JOBS_RESCUED, OFFSET_WINDOW, QUEUE_DEPTH, QUEUE_OLDEST
 from streams.ops.service import BackgroundService
 from streams.settings import Settings
@@ -130,7 +131,7 @@ class Worker(BackgroundService):
                 continue
             touched.add(record.partition)
             try:
-                job = decode_job(record.value or b"")
+                job = _read(record.value or b"")
             except JobError as exc:
                 self.spawn(self._bury(record, str(exc)), "bury")
                 continue
@@ -183,7 +184,7 @@ class Worker(BackgroundService):
         if not record.partition.topic.startswith(self._retry_prefix):
             return 0.0
         due = next((value for name, value in record.headers if name == DUE), None)
-        return (int(due) - millis(self._clock.now())) / 1000 if due and due.isdigit() else 0.0
+        return due_in(due, millis(self._clock.now()))
 
     def _is_ours(self, queued: QueuedJob) -> bool:
         record = queued.record
@@ -233,6 +234,20 @@ class Worker(BackgroundService):
             QUEUE_OLDEST.labels(priority).set(ages[priority])
         OFFSET_WINDOW.set(self._tracker.fullest())
         self._guard.update(ages, {priority: self._queues.depth(priority) for priority in PRIORITIES})
+
+
+def _read(value: bytes) -> Job:
+    if len(value) > MAX_RECORD_BYTES:
+        # It came compressed; neither a retry nor a dead letter could carry it.
+        raise JobError(f"{len(value)} bytes; a job record has at most {MAX_RECORD_BYTES}")
+    return decode_job(value)
+
+
+def due_in(due: bytes | None, now_ms: int) -> float:
+    """Seconds until a retry's time; 0 without one, and never longer than a retry topic's delay."""
+    if due is None or not due.isdigit() or len(due) > TIME_DIGITS:
+        return 0.0
+    return min(max(0.0, (int(due) - now_ms) / 1000), RETRY_DELAYS[-1].seconds)
 
 
 def _limits(settings: Settings) -> LimitConfig:

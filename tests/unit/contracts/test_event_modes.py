@@ -106,7 +106,7 @@ def test_a_traceparent_travels_in_every_mode(value: str) -> None:
     assert decode_event(plain("user.logged_in", LOGIN), header, PLACE).traceparent == value
 
 
-@pytest.mark.parametrize("value", [b"x" * 100_000, b"\xff\xfe", b"", b"00-zz-11-22", PARENT.encode() + b"\n"])
+@pytest.mark.parametrize("value", [b"x" * 10_000, b"\xff\xfe", b"", b"00-zz-11-22", PARENT.encode() + b"\n"])
 def test_a_traceparent_that_is_none_is_left_behind(value: bytes) -> None:
     raw = msgspec.json.encode(LOGIN)
     _, headers = encode_binary("user.logged_in", raw, source="s", event_id="1")
