@@ -30,6 +30,8 @@ from streams.kafka.producer import AckedProducer
 SOURCE = "precompute/api"
 #: Jobs on their way to Kafka at once; the producer acknowledges them together.
 MOST_AT_ONCE = 500
+#: So few jobs are in the ledger before their asker has the answer, who may look them up next.
+MOST_SHOWN_AT_ONCE = 20
 
 
 class EventPublisher:
@@ -103,6 +105,8 @@ class JobRequester:
             ]
             await asyncio.gather(*(self._emit(job) for job in made))
             jobs += made
+        if len(jobs) <= MOST_SHOWN_AT_ONCE:
+            await self._ledger.flush()
         return jobs
 
     def _job(self, key: CacheKey, found: EntityInput, *, why: Why, priority: int, cause: str) -> Job:

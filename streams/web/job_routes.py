@@ -49,6 +49,25 @@ async def jobs(
     }
 
 
+@router.post("/jobs/bulk/{action}", summary="Retry or cancel all jobs that match")
+async def bulk(
+    request: Request,
+    action: Literal["retry", "cancel"],
+    *,
+    status: Annotated[list[Status] | None, Query()] = None,
+    task: Annotated[list[str] | None, Query()] = None,
+    user: Text = "",
+    why: Annotated[Why | None, Query()] = None,
+    key: Text = "",
+    dry_run: Annotated[bool, Query()] = True,
+) -> dict[str, Any]:
+    """Up to 1,000 at once. Counts them and does nothing unless `dry_run=false`."""
+    web = services(request)
+    wanted = job_filter(web.tasks, status, task, user=user, why=why, key=key)
+    count = await web.operations.bulk(caller_of(request), action, wanted, dry_run=dry_run)
+    return {"success": True, "action": action, "dry_run": dry_run, "jobs": count}
+
+
 @router.get("/jobs/{job_id}", summary="A job's timeline", responses={200: example("a job", JOB)})
 async def job(request: Request, job_id: JobId) -> dict[str, Any]:
     record = await services(request).ledger.job(job_id)
@@ -69,25 +88,6 @@ async def cancel(request: Request, job_id: JobId) -> dict[str, Any]:
     """409 for a job that runs or has ended. Readers who wait for it are told at once."""
     await services(request).operations.cancel(caller_of(request), job_id)
     return {"success": True, "job_id": job_id, "status": "cancelled"}
-
-
-@router.post("/jobs/bulk/{action}", summary="Retry or cancel all jobs that match")
-async def bulk(
-    request: Request,
-    action: Literal["retry", "cancel"],
-    *,
-    status: Annotated[list[Status] | None, Query()] = None,
-    task: Annotated[list[str] | None, Query()] = None,
-    user: Text = "",
-    why: Annotated[Why | None, Query()] = None,
-    key: Text = "",
-    dry_run: Annotated[bool, Query()] = True,
-) -> dict[str, Any]:
-    """Up to 1,000 at once. Counts them and does nothing unless `dry_run=false`."""
-    web = services(request)
-    wanted = job_filter(web.tasks, status, task, user=user, why=why, key=key)
-    count = await web.operations.bulk(caller_of(request), action, wanted, dry_run=dry_run)
-    return {"success": True, "action": action, "dry_run": dry_run, "jobs": count}
 
 
 def job_filter(

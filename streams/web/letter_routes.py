@@ -11,7 +11,7 @@ from streams.contracts.results import timestamp
 from streams.web.access import services
 from streams.web.callers import caller_of
 from streams.web.cursors import LONGEST, decode_cursor, encode_cursor
-from streams.web.letters import MOST_A_PARTITION, Letter
+from streams.web.letters import MOST_A_PARTITION, Letter, LetterCursor
 from streams.web.models import ReplayBody
 from streams.web.problems import Problem
 from streams.web.services import WebServices
@@ -34,7 +34,7 @@ async def letters(
 ) -> dict[str, Any]:
     """Newest first, of jobs or of events; payloads only where they are asked for."""
     web = services(request)
-    before = decode_cursor(cursor, dict[int, int]) if cursor else None
+    before = decode_cursor(cursor, LetterCursor) if cursor else None
     found, following = await web.letters[source].newest(limit, before)
     chosen = [letter for letter in found if reason in ("", letter.reason)]
     replayed = await web.replayer.times(chosen)

@@ -37,8 +37,10 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, bytes | None], ...]
 
 
-#: Partition to the offset below which the next page begins.
-LetterCursor = Mapping[int, int]
+class LetterCursor(msgspec.Struct, frozen=True):
+    """Partition to the offset below which the next page begins."""
+
+    below: dict[int, int]
 
 
 class LetterBox:
@@ -58,10 +60,10 @@ class LetterBox:
 
     async def newest(
         self, limit: int, before: LetterCursor | None = None
-    ) -> tuple[list[Letter], dict[int, int] | None]:
+    ) -> tuple[list[Letter], LetterCursor | None]:
         """The newest letters first, and the next page's cursor; None at the end."""
         async with self._lock:
-            return await asyncio.to_thread(self._newest, limit, before or {})
+            return await asyncio.to_thread(self._newest, limit, before.below if before else {})
 
     async def at(self, places: Sequence[str]) -> list[Letter]:
         """The letters at those places; `ContractError` for a place that is none of this topic's."""
@@ -69,7 +71,7 @@ class LetterBox:
         async with self._lock:
             return await asyncio.to_thread(self._at, parsed)
 
-    def _newest(self, limit: int, before: LetterCursor) -> tuple[list[Letter], dict[int, int] | None]:
+    def _newest(self, limit: int, before: Mapping[int, int]) -> tuple[list[Letter], LetterCursor | None]:
         depth = min(limit, MOST_A_PARTITION)
         consumer = self._open()
         try:
@@ -91,7 +93,7 @@ class LetterBox:
         for letter in shown:
             following[letter.partition] = min(following[letter.partition], letter.offset)
         is_end = len(letters) <= limit and all(low <= 0 or low == high for low, high in ranges.values())
-        return shown, None if is_end or not shown else following
+        return shown, None if is_end or not shown else LetterCursor(following)
 
     def _at(self, places: Sequence[tuple[int, int]]) -> list[Letter]:
         consumer = self._open()

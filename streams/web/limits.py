@@ -43,15 +43,19 @@ class BodyLimit:
 
         async def noted(message: Message) -> None:
             nonlocal started
+            if body.refused is not None and not started:
+                # Whatever the app made of the broken body: the refusal is the answer.
+                return
             started = True
             await send(message)
 
         try:
             await self._app(scope, body.receive, noted)
-        except _RefusedError as exc:
+        except _RefusedError:
             if started:
                 raise
-            await _refuse(exc.status, str(exc), scope, receive, send)
+        if body.refused is not None and not started:
+            await _refuse(body.refused.status, str(body.refused), scope, receive, send)
 
 
 class _BoundedBody:
@@ -61,6 +65,7 @@ class _BoundedBody:
         self._deadline = asyncio.get_running_loop().time() + within_s
         self._seen = 0
         self._has_ended = False
+        self.refused: _RefusedError | None = None
 
     async def receive(self) -> Message:
         if self._has_ended:
@@ -69,12 +74,16 @@ class _BoundedBody:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError:
-            raise _RefusedError(408, "the body did not arrive in time") from None
+            raise self._refuse(408, "the body did not arrive in time") from None
         self._seen += len(message.get("body", b""))
         if self._seen > self._most:
-            raise _RefusedError(413, f"the body has more than {self._most} bytes")
+            raise self._refuse(413, f"the body has more than {self._most} bytes")
         self._has_ended = not message.get("more_body", False)
         return message
+
+    def _refuse(self, status: int, detail: str) -> _RefusedError:
+        self.refused = _RefusedError(status, detail)
+        return self.refused
 
 
 class _RefusedError(Exception):

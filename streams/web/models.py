@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -15,8 +16,8 @@ Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za
 KeyText = Annotated[str, Field(min_length=5, max_length=MAX_KEY_LENGTH)]
 
 
-def shallow(value: dict[str, Any]) -> dict[str, Any]:
-    """The value, if no part of it lies deeper than `MOST_LEVELS`; looks without recursion."""
+def sound(value: dict[str, Any]) -> dict[str, Any]:
+    """The value, if it is no deeper than `MOST_LEVELS` and its numbers are; looks without recursion."""
     level: list[Any] = [value]
     for _ in range(MOST_LEVELS):
         level = [
@@ -25,12 +26,14 @@ def shallow(value: dict[str, Any]) -> dict[str, Any]:
             if isinstance(outer, dict | list)
             for inner in (outer.values() if isinstance(outer, dict) else outer)
         ]
+        if any(isinstance(one, float) and not math.isfinite(one) for one in level):
+            raise ValueError("a number is too large")
         if not level:
             return value
     raise ValueError(f"nested deeper than {MOST_LEVELS} levels")
 
 
-Data = Annotated[dict[str, Any], AfterValidator(shallow)]
+Data = Annotated[dict[str, Any], AfterValidator(sound)]
 
 
 class Body(BaseModel):

@@ -25,6 +25,7 @@ from streams.web.console.rendering import page
 from streams.web.cursors import decode_cursor, encode_cursor
 from streams.web.job_routes import job_filter
 from streams.web.letter_routes import SHOWN_BYTES
+from streams.web.letters import LetterCursor
 from streams.web.problems import Problem
 from streams.web.services import WebServices
 
@@ -87,7 +88,7 @@ async def show_letters(
 ) -> Response:
     web = services(request)
     box = web.letters["events" if source == "events" else "jobs"]
-    before = decode_cursor(cursor, dict[int, int]) if cursor else None
+    before = decode_cursor(cursor, LetterCursor) if cursor else None
     found, following = await box.newest(LETTERS_A_PAGE, before)
     chosen = [letter for letter in found if reason in ("", letter.reason)]
     return page(
