@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import msgspec
 import numpy as np
 import pytest
 
@@ -104,10 +105,8 @@ def test_odd_shapes_and_pixels_give_answers(
     registry = load_handlers()
     for task in ("scene_detection", "face_detection", "hook_analysis", "thumbnail_generation"):
         answer = run_handler(registry[task], b'{"uri": "x.mkv"}', context)
-        assert (
-            b"null" not in answer.replace(b'"partial":null', b"").replace(b'"rank":null', b"")
-            or task == "hook_analysis"
-        )
+        # A number that is not finite would read as null, which the declared type does not take.
+        msgspec.json.decode(answer, type=registry[task].result_type)
 
 
 def test_one_frame_is_a_video(tmp_path: Path) -> None:
