@@ -84,6 +84,8 @@ COMPUTE_SAVED = Counter(
 )
 COMPUTE_WASTED = Counter("precompute_compute_wasted_seconds_total", "Computing time of answers nobody read")
 
+READERS_WAITING = Gauge("precompute_readers_waiting", "Readers that wait for an answer now")
+
 # The fleet's servers, as the API sees them
 REDIS_MEMORY_USED = Gauge("precompute_redis_memory_used_bytes", "Memory Redis uses")
 REDIS_MEMORY_MAX = Gauge(

@@ -9,6 +9,7 @@ from streams.cache.names import RedisNames
 from streams.cache.reader import AnswerReader
 from streams.cache.waiting import TooManyWaitersError, WaitingRooms
 from streams.contracts.results import StoredResult
+from streams.ops.metrics import READERS_WAITING
 from streams.ops.service import BackgroundService
 
 __all__ = ["AnswerWaiter", "TooManyWaitersError"]
@@ -34,6 +35,7 @@ class AnswerWaiter(BackgroundService):
         return self._rooms.count
 
     async def on_start(self) -> None:
+        READERS_WAITING.set_function(lambda: self.count)
         self.spawn(self._rooms.run(), "answer-waiter")
 
     async def on_stop(self) -> None:

@@ -124,6 +124,12 @@ _WAITING = Row(
             ],
         ),
         Graph(
+            title="Readers waiting now",
+            why="Held requests (`Prefer: wait`). Many, for long: answers are asked for before they exist.",
+            unit="short",
+            queries=[Query("sum(precompute_readers_waiting{@})", "waiting")],
+        ),
+        Graph(
             title="Invalidations",
             why="Answers taken back by a change or by hand; a burst is followed by misses.",
             unit="ops",
