@@ -88,19 +88,6 @@ def quiet(
 
 def api() -> None:
     """Run the API: answers over HTTP, and the console."""
-    import uvicorn
+    from streams.web.serving import serve
 
-    from streams.web.app import create_app
-
-    settings = load_settings()
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=int(settings.grace_s),
-        server_header=False,
-    )
+    serve(load_settings())
