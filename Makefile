@@ -8,7 +8,7 @@ TEST_ARGS  ?=
 BENCH_ARGS ?=
 CHAOS_ARGS ?=
 
-.PHONY: help demo dev chaos test lint format bench lock clean
+.PHONY: help demo dev chaos test lint format bench bench-worker lock clean
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 18
 
@@ -43,6 +43,9 @@ check-charts: $(VENV)/.dev ## the chart, its dashboards and alerts, without a cl
 
 bench: $(VENV)/.dev    ## the benchmarks, side by side, JSON and a table
 	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+bench-worker: $(VENV)/.dev ## the worker next to other job queues: BENCH_ARGS=--quick for a short one
+	@$(BIN)/python -m bench.worker $(BENCH_ARGS)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "precompute needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }

@@ -7,7 +7,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,30 +40,64 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def write(name: str, title: str, command: str, rows: Sequence[dict[str, Any]]) -> None:
+def write(
+    name: str, title: str, command: str, rows: Sequence[dict[str, Any]], *, description: str = ""
+) -> None:
     """Prints the rows and writes `docs/benchmarks/{name}.json` and `.md`."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+    write_parts(name, title, command, {"": rows}, description=description)
+
+
+def write_parts(
+    name: str,
+    title: str,
+    command: str,
+    parts: Mapping[str, Sequence[dict[str, Any]]],
+    *,
+    description: str = "",
+    keep: bool = True,
+) -> None:
+    """The same for several tables, each under its heading; `keep=False` only prints.
+
+    In the JSON each row of a part with a heading names it as `part`.
+    """
     facts = machine()
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / f"{name}.json").write_text(
-        json.dumps({"command": command, "machine": facts, "rows": list(rows)}, indent=2) + "\n"
-    )
-    lines = [
-        f"# {title}",
-        "",
-        (
-            f"Made by `{command}` on {facts['date']}, Python {facts['python']}, "
-            f"{facts['system']}; a fixed loop took {facts['calibration_us']} us of CPU in the same run. "
-            "Absolute times are this machine's; the ratios travel better."
-        ),
-        "",
+    if keep:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        rows = [{**({"part": part} if part else {}), **row} for part, table in parts.items() for row in table]
+        (FOLDER / f"{name}.json").write_text(
+            json.dumps({"command": command, "machine": facts, "rows": rows}, indent=2) + "\n"
+        )
+        lines = [
+            f"# {title}",
+            "",
+            *([description, ""] if description else []),
+            (
+                f"Made by `{command}` on {facts['date']}, Python {facts['python']}, "
+                f"{facts['system']}; a fixed loop took {facts['calibration_us']} us of CPU in the same run. "
+                "Absolute times are this machine's; the ratios travel better."
+            ),
+            "",
+        ]
+        for part, table in parts.items():
+            lines += [*([f"## {part}", ""] if part else []), *_markdown(table), ""]
+        (FOLDER / f"{name}.md").write_text("\n".join(lines))
+    for part, table in parts.items():
+        sys.stdout.write(f"\n{part}\n" if part else "")
+        _print(_columns(table), table)
+    sys.stdout.write(f"a fixed loop took {facts['calibration_us']} us of CPU\n")
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(key for row in rows for key in row))
+
+
+def _markdown(rows: Sequence[dict[str, Any]]) -> list[str]:
+    columns = _columns(rows)
+    return [
         "| " + " | ".join(columns) + " |",
         "|" + "---|" * len(columns),
         *("| " + " | ".join(str(row.get(column, "")) for column in columns) + " |" for row in rows),
-        "",
     ]
-    (FOLDER / f"{name}.md").write_text("\n".join(lines))
-    _print(columns, rows)
 
 
 def _print(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:

@@ -1,0 +1,64 @@
+"""`python -m bench.worker [--quick]`: our worker next to what people would use instead."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from bench.report import write_parts
+from bench.worker import memory, throughput, urgency
+from bench.worker.running import Servers
+from streams.local.kafka import LocalKafka
+from streams.local.valkey import LocalValkey
+
+DESCRIPTION = """\
+Everybody runs on the same broker and the same cache, one after the other in each round, in an environment of
+its own with pinned versions (`bench/worker/peers/`), one process each, and counts itself alike.
+
+**Jobs that do nothing.** {jobs:,} measured jobs after {warm_up} of warm-up, {rounds} round(s), medians. CPU
+is user and system time of the worker process, all threads. Jobs are acknowledged after the work; the result
+is stored in Redis where the system has a result store, and those without one (`none`) are spared that work.
+Ours does all it does in production: priority, lease, status, metrics, results. `cpu, times ours` compares
+with our single jobs. Jobs for Redis queues are sent before the worker starts, since their clients send no
+faster than the workers work; for Kafka while it runs.
+
+**An urgent job behind a backlog.** Jobs of 10 ms, eight at once; {backlog:,} lower ones wait (levels 1 to 8),
+and {urgent} urgent ones are sent, ten a second. From sending to the end of the handler, next to the same
+system's when it is idle. One topic without priorities shows what the backlog does otherwise.
+
+**Memory.** RSS of one process after a tenth of {many:,} jobs and after all."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", choices=("throughput", "urgency", "memory"), help="prints, writes nothing")
+    arguments = parser.parse_args()
+    quick: bool = arguments.quick
+    jobs, rounds = (5_000, 1) if quick else (20_000, 3)
+    backlog, urgent = (5_000, 50) if quick else (100_000, 200)
+    many = 20_000 if quick else 1_000_000
+    parts = {}
+    with tempfile.TemporaryDirectory() as folder, LocalKafka() as kafka, LocalValkey() as valkey:
+        servers = Servers(kafka=kafka.bootstrap_servers, redis_url=valkey.url, folder=Path(folder))
+        if arguments.only in (None, "throughput"):
+            parts["Jobs that do nothing"] = throughput.measure(servers, jobs, rounds)
+        if arguments.only in (None, "urgency"):
+            parts["An urgent job behind a backlog"] = urgency.measure(servers, backlog, urgent)
+        if arguments.only in (None, "memory"):
+            parts["Memory"] = memory.measure(servers, many)
+    write_parts(
+        "worker",
+        "The worker next to other job queues",
+        "make bench-worker" + (" BENCH_ARGS=--quick" if quick else ""),
+        parts,
+        description=DESCRIPTION.format(
+            jobs=jobs, rounds=rounds, backlog=backlog, urgent=urgent, many=many, warm_up=throughput.WARM_UP
+        ),
+        keep=arguments.only is None,
+    )
+
+
+if __name__ == "__main__":
+    main()
