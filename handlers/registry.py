@@ -14,6 +14,7 @@ from handlers.contract import EventDeclaration, Handler
 from handlers.http_service import load_http_handlers
 from handlers.manifest import Manifest
 from streams.contracts.errors import ConfigurationError
+from streams.contracts.events import add_event_type
 from streams.contracts.outcomes import NotAvailable
 from streams.contracts.tasks import TaskCatalogue
 from streams.contracts.triggers import Trigger
@@ -107,6 +108,8 @@ def load_handlers(modules: Sequence[str] = (), *, environ: Mapping[str, str] = o
             raise ConfigurationError(f"handler module {name} declares nothing; decorate a function in it")
         handlers += found
         events += declared
+    for event in events:
+        add_event_type(event.type, event.data, event.stream)
     return Registry(handlers, events)
 
 

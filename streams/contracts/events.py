@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 
 from streams.contracts.decoding import failure_of
-from streams.contracts.errors import EventError
+from streams.contracts.errors import ConfigurationError, EventError
 from streams.contracts.ids import Id
 from streams.contracts.topics import TopicNames
 
@@ -86,6 +86,23 @@ DATA_TYPES: dict[str, type[EventData]] = {
 }
 
 _decoders = {name: msgspec.json.Decoder(kind) for name, kind in DATA_TYPES.items()}
+#: Streams of event types that an installation added.
+_streams: dict[str, str] = {}
+
+
+def add_event_type(name: str, data: type[EventData], stream: str) -> None:
+    """Makes an event type of one's own known to this process; `stream` is videos, campaigns or users.
+
+    The same declaration may be added again; another of the same name is a `ConfigurationError`.
+    """
+    known = DATA_TYPES.get(name)
+    if known is not None and known is not data:
+        raise ConfigurationError(f"event type {name} is declared twice; rename one")
+    if stream not in ("videos", "campaigns", "users"):
+        raise ConfigurationError(f"event type {name}: stream is videos, campaigns or users, not {stream!r}")
+    DATA_TYPES[name] = data
+    _decoders[name] = msgspec.json.Decoder(data)
+    _streams[name] = stream
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,8 +147,9 @@ def decode_data(event_type: str, raw: bytes | memoryview | msgspec.Raw) -> Event
 
 def topic_of(event_type: str, names: TopicNames) -> str:
     """The topic an event of this type belongs on."""
-    if event_type == EventType.VIDEO_UPLOADED:
+    stream = _streams.get(event_type)
+    if event_type == EventType.VIDEO_UPLOADED or stream == "videos":
         return names.videos
-    if event_type == EventType.CAMPAIGN_CREATED:
+    if event_type == EventType.CAMPAIGN_CREATED or stream == "campaigns":
         return names.campaigns
     return names.users

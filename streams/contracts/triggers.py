@@ -19,6 +19,7 @@ from streams.contracts.events import (
     UserActed,
     VideoUploaded,
 )
+from streams.contracts.ids import is_id
 from streams.contracts.jobs import Job, Priority, Why, new_job
 from streams.contracts.keys import CacheKey
 from streams.contracts.tasks import Entity, PrecomputeTaskType, TaskCatalogue
@@ -105,6 +106,8 @@ def subject_of(event: Event, entity: str) -> str | None:
         return data.video_id
     if isinstance(data, VideoUploaded | CampaignCreated) and entity == Entity.CAMPAIGN:
         return data.campaign_id
-    if isinstance(data, UserActed | EntityChanged) and entity == data.entity:
-        return data.entity_id
-    return None
+    if isinstance(data, UserActed | EntityChanged):
+        return data.entity_id if entity == data.entity else None
+    # An event type of one's own names its entities as the built-in ones do.
+    named = getattr(data, f"{entity}_id", None)
+    return named if isinstance(named, str) and is_id(named) else None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from handlers.registry import Registry, load_handlers
-from predictor.actions import BUILTIN_ACTIONS
+from predictor.actions import BUILTIN_ACTIONS, ActionRegistry, ActionSpec
 from predictor.history import History
 from predictor.holdout import HoldoutConfig
 from predictor.model import Model
@@ -50,8 +52,9 @@ class Components:
         self.scores = PredictionScores()
         self.freshness = FreshnessFilter(redis, names, SYSTEM_CLOCK)
         model = ServingModel(settings.model_store)
-        conditions = _conditions(settings, self.scores)
-        self.speculator = _speculator(settings, model, conditions)
+        actions = known_actions(registry)
+        conditions = _conditions(settings, self.scores, actions)
+        self.speculator = _speculator(settings, model, conditions, actions)
         self.processor = _processor(settings, registry, self.speculator, self.scores)
         self.publisher = SlicePublisher(self.output, settings.topics, self.counters)
         self.mirror = Mirror(redis, names, registry.catalogue, self.ledger)
@@ -95,10 +98,25 @@ class Components:
         await self._redis.aclose()
 
 
-def _conditions(settings: Settings, scores: PredictionScores) -> Conditions:
+def known_actions(registry: Registry) -> ActionRegistry:
+    """The built-in actions, and what the handlers' own `answers` add to them."""
+    specs = dict(BUILTIN_ACTIONS)
+    for action, tasks in registry.answers.items():
+        known = specs.get(action)
+        own = tuple(task for task in tasks if known is None or task not in known.tasks)
+        entity = registry.catalogue[tasks[0]].entity
+        specs[action] = (
+            msgspec.structs.replace(known, tasks=(*known.tasks, *own))
+            if known is not None
+            else ActionSpec(name=action, entity=entity, tasks=own)
+        )
+    return ActionRegistry(specs.values(), tasks=registry.catalogue)
+
+
+def _conditions(settings: Settings, scores: PredictionScores, actions: ActionRegistry) -> Conditions:
     return Conditions(
         scores,
-        BUILTIN_ACTIONS,
+        actions,
         enabled=settings.predictor,
         act_above=settings.act_above,
         user_budget=settings.predicted_jobs_per_user,
@@ -106,13 +124,15 @@ def _conditions(settings: Settings, scores: PredictionScores) -> Conditions:
     )
 
 
-def _speculator(settings: Settings, model: Model, conditions: Conditions) -> Speculator:
+def _speculator(
+    settings: Settings, model: Model, conditions: Conditions, actions: ActionRegistry
+) -> Speculator:
     config = SpeculationConfig(
         job_ttl_ms=millis(settings.predicted_job_ttl_s),
         holdout=HoldoutConfig(fraction=settings.holdout, salt=settings.holdout_salt),
         policy=PolicyConfig(user_budget=settings.predicted_jobs_per_user),
     )
-    return Speculator(model, BUILTIN_ACTIONS, conditions, config)
+    return Speculator(model, actions, conditions, config)
 
 
 def _processor(

@@ -91,11 +91,12 @@ class Endings:
 
     async def _fail(self, queued: QueuedJob, claim: Claim, exc: PrecomputeError) -> float | None:
         attempts = queued.attempt + 1
+        trace = exc.trace if isinstance(exc, HandlerError) else ""
+        _log.warning("an attempt failed", job=queued.job.id, key=queued.job.key, error=str(exc), trace=trace)
         if isinstance(exc, ChildDiedError) and attempts >= POISON_AFTER:
             await self.bury(queued, claim, Reason.POISON, str(exc))
             return None
         if self._retries.is_spent(attempts):
-            trace = exc.trace if isinstance(exc, HandlerError) else ""
             await self.bury(queued, claim, Reason.ATTEMPTS_SPENT, str(exc), trace)
             return None
         wait = self._retries.wait(attempts, asked_s=exc.after_s if isinstance(exc, Retry) else None)

@@ -7,7 +7,7 @@ import socket
 import uuid
 
 from handlers.config import load_handler_config
-from handlers.context import MediaPolicy
+from handlers.context import load_media_policy
 from handlers.registry import Registry, load_handlers
 from streams.cache.answers import AnswerStore
 from streams.cache.batching import Batcher
@@ -132,8 +132,10 @@ class WorkerRole:
 
 def _execution_config(settings: Settings) -> ExecutionConfig:
     return ExecutionConfig(
-        media=MediaPolicy(
-            roots=tuple(str(root) for root in settings.media_roots), hosts=settings.media_hosts
+        media=load_media_policy(
+            os.environ,
+            roots=tuple(str(root) for root in settings.media_roots),
+            hosts=settings.media_hosts,
         ),
         artifact_dir=str(settings.artifact_dir.absolute()),
         handlers=load_handler_config(os.environ),
