@@ -59,7 +59,14 @@ class Health:
 
 
 def _failing(checks: dict[str, Check]) -> dict[str, str]:
-    return {name: reason for name, check in checks.items() if (reason := check()) is not None}
+    return {name: reason for name, check in checks.items() if (reason := _ask(check)) is not None}
+
+
+def _ask(check: Check) -> str | None:
+    try:
+        return check()
+    except Exception as exc:  # noqa: BLE001 (a check that breaks is a finding, not a broken probe)
+        return f"the check itself failed: {exc!r}"
 
 
 class _QuietHandler(WSGIRequestHandler):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from typing import Any, Protocol, Self, runtime_checkable
 
 import structlog
 
 _log = structlog.get_logger(__name__)
+
+CANCEL_AGAIN_S = 0.5
+MOST_CANCELS = 20
 
 
 @runtime_checkable
@@ -31,26 +34,29 @@ class BackgroundService:
     def __init__(self) -> None:
         self._background: set[asyncio.Task[None]] = set()
         self._started = False
+        #: A stop waits for a start that is under way: what it has not put up yet would live on.
+        self._turn = asyncio.Lock()
         self.failed: asyncio.Future[BaseException] | None = None
 
     async def start(self) -> None:
-        if self._started:
-            return
-        self._started = True
-        self.failed = asyncio.get_running_loop().create_future()
-        await self.on_start()
+        async with self._turn:
+            if self._started:
+                return
+            self._started = True
+            self.failed = asyncio.get_running_loop().create_future()
+            await self.on_start()
 
     async def stop(self) -> None:
-        if not self._started:
-            return
-        self._started = False
-        await self.on_stop()
-        tasks = list(self._background)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if self.failed is not None and not self.failed.done():
-            self.failed.cancel()
+        async with self._turn:
+            if not self._started:
+                return
+            self._started = False
+            try:
+                await self.on_stop()
+            finally:
+                await end_tasks(self._background)
+                if self.failed is not None and not self.failed.done():
+                    self.failed.cancel()
 
     async def on_start(self) -> None:
         """Put the service up; called once a start."""
@@ -71,6 +77,22 @@ class BackgroundService:
         _log.error("a background task failed", task=task.get_name(), exc_info=exc)
         if self.failed is not None and not self.failed.done():
             self.failed.set_result(exc)
+
+
+async def end_tasks(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancels the tasks until they have ended.
+
+    Once is not enough: redis-py takes a cancellation at the wrong moment for a broken connection, and the
+    task goes on.
+    """
+    for _ in range(MOST_CANCELS):
+        left = [task for task in tasks if not task.done()]
+        if not left:
+            return
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
+    _log.error("background tasks do not end", tasks=[task.get_name() for task in tasks if not task.done()])
 
 
 class ServiceGroup:

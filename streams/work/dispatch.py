@@ -11,7 +11,7 @@ from streams.contracts.clock import Clock
 from streams.contracts.states import Reason
 from streams.ops.children import Children
 from streams.ops.metrics import JOBS_IN_PROGRESS, JOBS_PARKED, SLOTS
-from streams.ops.service import BackgroundService
+from streams.ops.service import BackgroundService, end_tasks
 from streams.work.batch import BatchProcessor
 from streams.work.delays import DelayQueue
 from streams.work.limits import StartLimits
@@ -71,9 +71,7 @@ class Dispatcher(BackgroundService):
 
     async def on_stop(self) -> None:
         await self._delays.stop()
-        for slot in self._slots:
-            slot.cancel()
-        await asyncio.gather(*self._slots, return_exceptions=True)
+        await end_tasks(self._slots)
 
     @property
     def in_progress(self) -> int:
