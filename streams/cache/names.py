@@ -149,6 +149,10 @@ class RedisNames(msgspec.Struct, frozen=True):
         """Hash of worker id, or * for all, to "1": these start nothing."""
         return f"{self._base}:quiet"
 
+    def group_units(self, salt: str, group: str) -> str:
+        """Estimate (HyperLogLog) of how many users and entities of a group were read of."""
+        return f"{self._base}:units:{salt}:{group}"
+
     @property
     def predictor_off(self) -> str:
         """Present while speculation is switched off by command."""

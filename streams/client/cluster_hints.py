@@ -10,6 +10,17 @@ from streams.cache.hints import HintListener
 
 #: How often channels are checked against the slots: failovers and resharding move them.
 CHECK_EVERY_S = 2.0
+#: Of a cluster client's options, those that a single connection takes too.
+_CONNECTION_OPTIONS = frozenset(
+    {
+        "username",
+        "password",
+        "credential_provider",
+        "client_name",
+        "socket_connect_timeout",
+        "socket_keepalive",
+    }
+)
 
 
 class ClusterHints:
@@ -80,7 +91,9 @@ class ClusterHints:
 
 def node_connection(redis: Any, node: Any) -> Any:
     """A connection to one node of a cluster, that speaks RESP2."""
-    options = {**redis.connection_kwargs, "host": node.host, "port": node.port, "protocol": 2}
-    for name in ("socket_timeout", "connection_class", "maint_notifications_config", "event_dispatcher"):
-        options.pop(name, None)
-    return node.connection_class(**options, socket_timeout=None)
+    options = {
+        name: value
+        for name, value in redis.connection_kwargs.items()
+        if name in _CONNECTION_OPTIONS or name.startswith("ssl_")
+    }
+    return node.connection_class(**options, host=node.host, port=node.port, protocol=2, socket_timeout=None)

@@ -72,6 +72,7 @@ class Components:
                     names=names,
                     counters=self.counters,
                     tasks=registry.catalogue,
+                    holdout=_holdout(settings),
                     clock=SYSTEM_CLOCK,
                 ),
             ]
@@ -96,6 +97,10 @@ class Components:
         await self.mirror.stop()
         await self._services.stop()
         await self._redis.aclose()
+
+
+def _holdout(settings: Settings) -> HoldoutConfig:
+    return HoldoutConfig(fraction=settings.holdout, salt=settings.holdout_salt)
 
 
 def known_actions(registry: Registry) -> ActionRegistry:
@@ -129,7 +134,7 @@ def _speculator(
 ) -> Speculator:
     config = SpeculationConfig(
         job_ttl_ms=millis(settings.predicted_job_ttl_s),
-        holdout=HoldoutConfig(fraction=settings.holdout, salt=settings.holdout_salt),
+        holdout=_holdout(settings),
         policy=PolicyConfig(user_budget=settings.predicted_jobs_per_user),
     )
     return Speculator(model, actions, conditions, config)

@@ -22,6 +22,9 @@ PREDICTION_OUTCOMES = Counter(
 )
 LOG_LOSS = Gauge("precompute_predictor_log_loss", "Prequential log-loss, moving average", ["model_version"])
 CALIBRATION = Gauge("precompute_predictor_calibration_error", "Expected calibration error", ["model_version"])
+PREDICTOR_LIFT = Gauge(
+    "precompute_predictor_lift", "Hit rate of treatment minus holdout, with its 95 % interval", ["bound"]
+)
 MIRROR_FLUSHES = Counter(
     "precompute_mirror_flushes_total", "Writes of history and inputs to Redis", ["result"]
 )

@@ -18,6 +18,7 @@ from streams.contracts.keys import CacheKey
 from streams.contracts.results import State, StoredResult
 from streams.ops.metrics import CACHE_PRECOMPUTED, CACHE_READ, CACHE_REQUESTS, COMPUTE_SAVED
 from streams.ops.service import BackgroundService
+from streams.web.groups import GroupReads
 
 REPORT_EVERY_S = 1.0
 _RESULT = {State.FRESH: "hit", State.STALE: "stale", State.UNAVAILABLE: "unavailable"}
@@ -33,12 +34,14 @@ class CountedReader(BackgroundService):
         *,
         reader: AnswerReader,
         counters: FleetCounters,
+        groups: GroupReads,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__()
         self._redis = redis
         self._reader = reader
         self._counters = counters
+        self._groups = groups
         self._clock = clock
         self._tally = ReadTally(names)
 
@@ -52,6 +55,7 @@ class CountedReader(BackgroundService):
             self._counters.add("cache_misses")
             raise
         self.count(key.task, stored)
+        self._groups.note(key, hit=stored is not None and stored.is_available)
         return stored
 
     def count(self, task: str, stored: StoredResult | None) -> None:
@@ -74,6 +78,7 @@ class CountedReader(BackgroundService):
     async def report(self) -> None:
         """Sends what was read; without Redis it is lost, as the answers would be."""
         with contextlib.suppress(*AWAY):
+            await self._groups.report(self._redis)
             for first in await self._tally.flush(self._redis):
                 CACHE_PRECOMPUTED.labels(first.task, "read").inc(first.count)
                 COMPUTE_SAVED.inc(first.compute_s)

@@ -12,6 +12,7 @@ from streams.cache.ledger import JobLedger, LedgerReader
 from streams.cache.names import RedisNames
 from streams.cache.reader import AnswerReader
 from streams.cache.scorecards import Scorecards
+from streams.contracts.holdout import HoldoutConfig
 from streams.contracts.triggers import BUILTIN_TRIGGERS, TriggerTable
 from streams.kafka.lag import GroupLag
 from streams.kafka.producer import AckedProducer
@@ -23,6 +24,7 @@ from streams.web.batches import BatchRunner, BatchStore
 from streams.web.demand import DemandDesk
 from streams.web.forecast import Forecast
 from streams.web.gauges import FleetGauges
+from streams.web.groups import GroupReads
 from streams.web.idempotency import IdempotentRequests
 from streams.web.intake import EventPublisher, JobRequester
 from streams.web.keys import KeyStore
@@ -80,7 +82,12 @@ class WebServices:
         settings, redis, names = self.settings, self.redis, self.names
         self.counters = FleetCounters(redis, names)
         self.reader = AnswerReader(redis, names)
-        self.reads = CountedReader(redis, names, reader=self.reader, counters=self.counters)
+        groups = GroupReads(
+            names,
+            self.counters,
+            HoldoutConfig(fraction=settings.holdout, salt=settings.holdout_salt),
+        )
+        self.reads = CountedReader(redis, names, reader=self.reader, counters=self.counters, groups=groups)
         self.waiter = AnswerWaiter(redis, names, self.reader, settings.max_waiters)
         self.mirror = MirrorReader(redis, names)
         self.ledger = LedgerReader(redis, names, self.tasks)
