@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -26,6 +26,8 @@ class Peer:
     queue: Queue
     how: str
     keeps_results: bool
+    #: What its script is told besides to work.
+    arguments: tuple[str, ...] = ()
 
     @property
     def requirements(self) -> Path:
@@ -38,6 +40,16 @@ class Peer:
         lines = self.requirements.read_text().splitlines()
         pins = (line.split(" ")[0].partition("==") for line in lines)
         return next((version for name, _, version in pins if name == self.package), "")
+
+    def storing(self) -> Peer:
+        """The same with a handler that writes its result, for a peer that keeps none itself."""
+        return replace(
+            self,
+            title=f"{self.title}, storing",
+            how=f"{self.how}; the handler writes its result",
+            keeps_results=True,
+            arguments=("store",),
+        )
 
 
 CELERY = Peer(
@@ -65,56 +77,66 @@ FIFO = Peer(
     keeps_results=False,
 )
 
+FASTSTREAM = Peer(
+    name="faststream",
+    title="FastStream",
+    package="faststream",
+    queue=Queue.KAFKA,
+    how="ack of each message",
+    keeps_results=False,
+)
+QUIX = Peer(
+    name="quix",
+    title="Quix Streams",
+    package="quixstreams",
+    queue=Queue.KAFKA,
+    how="checkpoint every 5 s",
+    keeps_results=False,
+)
+FAUST = Peer(
+    name="faust",
+    title="Faust",
+    package="faust-streaming",
+    queue=Queue.KAFKA,
+    how="agent, no table",
+    keeps_results=False,
+)
+DRAMATIQ = Peer(
+    name="dramatiq",
+    title="Dramatiq",
+    package="dramatiq",
+    queue=Queue.REDIS,
+    how="8 threads",
+    keeps_results=True,
+)
+TASKIQ = Peer(
+    name="taskiq",
+    title="taskiq",
+    package="taskiq",
+    queue=Queue.REDIS,
+    how="Redis stream, ack when saved",
+    keeps_results=True,
+)
+ARQ = Peer(
+    name="arq",
+    title="arq",
+    package="arq",
+    queue=Queue.REDIS,
+    how="64 at once, polls every 10 ms",
+    keeps_results=True,
+)
+
 #: In the order of a round.
 THROUGHPUT = (
     RAW,
     CELERY,
-    Peer(
-        name="dramatiq",
-        title="Dramatiq",
-        package="dramatiq",
-        queue=Queue.REDIS,
-        how="8 threads",
-        keeps_results=True,
-    ),
-    Peer(
-        name="taskiq",
-        title="taskiq",
-        package="taskiq",
-        queue=Queue.REDIS,
-        how="Redis stream, ack when saved",
-        keeps_results=True,
-    ),
-    Peer(
-        name="arq",
-        title="arq",
-        package="arq",
-        queue=Queue.REDIS,
-        how="64 at once, polls every 10 ms",
-        keeps_results=True,
-    ),
-    Peer(
-        name="faststream",
-        title="FastStream",
-        package="faststream",
-        queue=Queue.KAFKA,
-        how="ack of each message",
-        keeps_results=False,
-    ),
-    Peer(
-        name="quix",
-        title="Quix Streams",
-        package="quixstreams",
-        queue=Queue.KAFKA,
-        how="checkpoint every 5 s",
-        keeps_results=False,
-    ),
-    Peer(
-        name="faust",
-        title="Faust",
-        package="faust-streaming",
-        queue=Queue.KAFKA,
-        how="agent, no table",
-        keeps_results=False,
-    ),
+    DRAMATIQ,
+    TASKIQ,
+    ARQ,
+    FASTSTREAM,
+    FASTSTREAM.storing(),
+    QUIX,
+    QUIX.storing(),
+    FAUST,
+    FAUST.storing(),
 )

@@ -26,7 +26,7 @@ def interpreter(peer: Peer) -> Path:
     pins = peer.requirements.read_text()
     stamp = folder / "installed.txt"
     if not stamp.exists() or stamp.read_text() != pins:
-        sys.stdout.write(f"installing {peer.title} into {folder} (once)\n")
+        sys.stdout.write(f"installing {peer.name} into {folder} (once)\n")
         sys.stdout.flush()
         _run(sys.executable, "-m", "venv", str(folder))
         _run(

@@ -100,8 +100,9 @@ class PeerWorker:
         self._process: subprocess.Popen[bytes] | None = None
         if peer.queue is Queue.KAFKA:
             self._topic = measurement.environment["BENCH_TOPIC"]
-            self._producer = Producer({"bootstrap.servers": measurement.servers.kafka, "linger.ms": 1})
-            admin = AdminClient({"bootstrap.servers": measurement.servers.kafka})
+            client = {"bootstrap.servers": measurement.servers.kafka, "log_level": 4}
+            self._producer = Producer({**client, "linger.ms": 1})
+            admin = AdminClient(client)
             for future in admin.create_topics([NewTopic(self._topic, PARTITIONS, 1)]).values():
                 future.result(30)
 
@@ -122,7 +123,7 @@ class PeerWorker:
     def start(self, *arguments: str) -> None:
         with self.measurement.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command("work", *arguments),
+                self._command("work", *self.peer.arguments, *arguments),
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

@@ -71,7 +71,7 @@ def _rows(found: dict[str, list[Figures]], problems: dict[str, str], jobs: int) 
     for name, runs in found.items():
         peer = peers.get(name)
         row: dict[str, Any] = {
-            "system": f"{name} {peer.version()}".strip() if peer else name,
+            "system": _named(peer) if peer else name,
             "how": peer.how if peer else f"{SLOTS} slots",
             "queue": str(peer.queue) if peer else "Kafka",
             "results": "Redis" if peer is None or peer.keeps_results else "none",
@@ -90,6 +90,12 @@ def _rows(found: dict[str, list[Figures]], problems: dict[str, str], jobs: int) 
             row["problem"] = problems[name]
         rows.append(row)
     return rows
+
+
+def _named(peer: Peer) -> str:
+    """The version stands after the package's name, before what is special."""
+    title, comma, special = peer.title.partition(",")
+    return f"{title} {peer.version()}".strip() + comma + special
 
 
 def _cpu_us(runs: list[Figures], jobs: int) -> list[float]:

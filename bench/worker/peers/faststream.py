@@ -1,11 +1,13 @@
-"""FastStream on Kafka: each message acknowledged after the work; it keeps no results."""
+"""FastStream on Kafka: each message acknowledged after the work; results with `store`."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
+import sys
 
+import redis.asyncio
 import uvloop
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker
@@ -14,6 +16,8 @@ from bench.worker.peers import tally
 
 broker = KafkaBroker(os.environ["BENCH_KAFKA"], log_level=logging.ERROR)
 app = FastStream(broker)
+client = redis.asyncio.Redis.from_url(os.environ["BENCH_REDIS"])
+STORES = "store" in sys.argv
 
 
 @broker.subscriber(
@@ -23,7 +27,8 @@ app = FastStream(broker)
     ack_policy=AckPolicy.ACK,
 )
 async def noop(job: dict[str, int]) -> None:
-    del job
+    if STORES:
+        await client.set(f"faststream:{job['n']}", b'{"ok":true}', ex=3600)
     tally.hit()
 
 
