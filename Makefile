@@ -8,7 +8,7 @@ TEST_ARGS  ?=
 BENCH_ARGS ?=
 CHAOS_ARGS ?=
 
-.PHONY: help demo dev chaos test lint format bench bench-worker lock clean
+.PHONY: help demo dev chaos test lint format bench bench-worker bench-read screenshots lock clean
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 18
 
@@ -46,6 +46,12 @@ bench: $(VENV)/.dev    ## the benchmarks, side by side, JSON and a table
 
 bench-worker: $(VENV)/.dev ## the worker next to other job queues: BENCH_ARGS=--quick for a short one
 	@$(BIN)/python -m bench.worker $(BENCH_ARGS)
+
+bench-read: $(VENV)/.dev   ## the client, waiting readers and the API next to redis-py and cashews
+	@$(BIN)/python -m bench.read $(BENCH_ARGS)
+
+screenshots: $(VENV)/.dev  ## every screen of the console into docs/images/console (needs Chromium)
+	@PRECOMPUTE_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/browser -k fits
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "precompute needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }

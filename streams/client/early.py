@@ -10,6 +10,9 @@ import math
 
 from streams.contracts.results import StoredResult
 
+#: -ln of the smallest draw that `random` makes, 2**-53, and a little.
+FARTHEST = 37.0
+
 
 def is_due(stored: StoredResult, now_ms: int, *, beta: float, draw: float) -> bool:
     """`draw` is uniform in [0, 1). True when -beta * delta * ln(draw) reaches the time left to the expiry,

@@ -34,25 +34,24 @@ def check_key(key: str) -> None:
 
 
 def to_result(
-    key: str, stored: StoredResult | None, kind: Any, *, max_age: float | None, clock: Clock
+    key: str, stored: StoredResult | None, kind: Any, *, max_age: float | None, now: float, clock: Clock
 ) -> Result[Any]:
-    """Raises `ContractError` where the answer does not fit the caller's type."""
+    """`now` in seconds; raises `ContractError` where the answer does not fit the caller's type."""
     if stored is None:
         return Result(key=key, state=ResultState.MISS, clock=clock)
     computed_at = stored.computed_at / 1000
     if not stored.is_available:
-        state = ResultState.UNAVAILABLE
+        state = _UNAVAILABLE
     else:
-        now = clock.now()
         too_old = max_age is not None and now - computed_at > max_age
-        state = ResultState.STALE if too_old or now * 1000 >= stored.expires_at else ResultState.FRESH
+        state = _STALE if too_old or now * 1000 >= stored.expires_at else _FRESH
     return Result(
         key=key,
         state=state,
         value=_decode(key, stored, kind) if stored.is_available else None,
         computed_at=computed_at,
         expires_at=stored.expires_at / 1000,
-        why=stored.why.value,
+        why=stored.why,
         job_id=stored.job_id,
         reason=stored.reason,
         message=stored.message,
@@ -63,6 +62,7 @@ def to_result(
 
 
 _CACHE: Source = "cache"
+_FRESH, _STALE, _UNAVAILABLE = ResultState.FRESH, ResultState.STALE, ResultState.UNAVAILABLE
 
 
 def _decode(key: str, stored: StoredResult, kind: Any) -> Any:

@@ -13,13 +13,13 @@ import msgspec
 from streams.cache.waiting import TooManyWaitersError, WaitingRooms
 from streams.client.asking import Asker
 from streams.client.config import ClientConfig
-from streams.client.early import is_due
+from streams.client.early import FARTHEST, is_due
 from streams.client.memory import Memory
 from streams.client.metrics import ClientMetrics
 from streams.client.reading import GuardedReader, to_result
 from streams.client.reporting import ReadReporter
 from streams.client.result import Result, ResultState
-from streams.contracts.clock import Clock, millis
+from streams.contracts.clock import Clock
 from streams.contracts.errors import ConfigurationError, UnavailableError
 from streams.contracts.results import StoredResult
 
@@ -27,6 +27,9 @@ from streams.contracts.results import StoredResult
 #: on. "wait": ask and wait. A function computes it here and now.
 OnMiss = Literal["none", "stale", "compute", "wait"] | Callable[[str], Any | Awaitable[Any]]
 WORDS = ("none", "stale", "compute", "wait")
+
+
+_FRESH, _STALE = ResultState.FRESH, ResultState.STALE
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -72,7 +75,8 @@ class Resolver:
             stored = await self._read(keys, call)
         except UnavailableError as exc:
             return [await self._without_cache(key, call, exc) for key in keys]
-        results = [self._take(key, one, call) for key, one in zip(keys, stored, strict=True)]
+        now = self._of.clock.now()
+        results = [self._take(key, one, call, now) for key, one in zip(keys, stored, strict=True)]
         lacking = [r for r in results if r.state in (ResultState.MISS, ResultState.STALE)]
         if not lacking or call.on_miss == "none":
             return results
@@ -81,7 +85,8 @@ class Resolver:
 
     def take(self, key: str, stored: StoredResult, kind: Any) -> Result[Any]:
         """An answer that came some other way, put into memory."""
-        result = to_result(key, stored, kind, max_age=None, clock=self._of.clock)
+        clock = self._of.clock
+        result = to_result(key, stored, kind, max_age=None, now=clock.now(), clock=clock)
         self._of.memory.put((key, kind), result)
         return result
 
@@ -106,30 +111,34 @@ class Resolver:
             if stored is not None:
                 self.take(key, stored, call.kind)
 
-    def _take(self, key: str, stored: StoredResult | None, call: Call) -> Result[Any]:
+    def _take(self, key: str, stored: StoredResult | None, call: Call, now: float) -> Result[Any]:
         of = self._of
-        result = to_result(key, stored, call.kind, max_age=call.max_age, clock=of.clock)
-        match result.state:
-            case ResultState.MISS:
-                of.metrics.misses += 1
-                return result
-            case ResultState.UNAVAILABLE:
-                of.metrics.unavailable += 1
-            case ResultState.STALE:
-                of.metrics.stale += 1
-            case _:
-                of.metrics.hits += 1
-        assert stored is not None
-        now_ms = millis(of.clock.now())
-        of.reporter.note(key, now_ms, stored.compute_ms)
-        if result.state is not ResultState.STALE:
+        result = to_result(key, stored, call.kind, max_age=call.max_age, now=now, clock=of.clock)
+        state = result.state
+        if stored is None:
+            of.metrics.misses += 1
+            return result
+        if state is _FRESH:
+            of.metrics.hits += 1
+            self._refresh_early(stored, now)
+        elif state is _STALE:
+            of.metrics.stale += 1
+        else:
+            of.metrics.unavailable += 1
+        of.reporter.note(key, int(now * 1000), stored.compute_ms)
+        if state is not _STALE:
             of.memory.put((key, call.kind), result)
-        if result.state is ResultState.FRESH and is_due(
-            stored, now_ms, beta=of.config.early_beta, draw=of.draw()
-        ):
-            of.metrics.early_refreshes += 1
-            of.asker.ask_in_background([key])
         return result
+
+    def _refresh_early(self, stored: StoredResult, now: float) -> None:
+        of = self._of
+        beta, left_ms = of.config.early_beta, stored.expires_at - now * 1000
+        # No draw reaches further than that: most answers are far from their end.
+        if left_ms > FARTHEST * beta * stored.compute_ms:
+            return
+        if is_due(stored, int(now * 1000), beta=beta, draw=of.draw()):
+            of.metrics.early_refreshes += 1
+            of.asker.ask_in_background([stored.key])
 
     async def _improve(self, lacking: list[Result[Any]], call: Call, deadline: float) -> list[Result[Any]]:
         if callable(call.on_miss):

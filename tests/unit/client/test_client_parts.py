@@ -153,12 +153,16 @@ class TestResults:
     def test_older_than_wanted_is_stale(self) -> None:
         clock = ManualClock(start=time.time())
         stored = stored_answer(KEY, {"ctr": 0.1}, age_s=30)
-        assert to_result(KEY, stored, None, max_age=10, clock=clock).state is ResultState.STALE
-        assert to_result(KEY, stored, None, max_age=60, clock=clock).state is ResultState.FRESH
+        assert (
+            to_result(KEY, stored, None, max_age=10, now=clock.now(), clock=clock).state is ResultState.STALE
+        )
+        assert (
+            to_result(KEY, stored, None, max_age=60, now=clock.now(), clock=clock).state is ResultState.FRESH
+        )
 
     def test_another_type_than_the_answers_is_an_error_that_names_the_key(self) -> None:
         with pytest.raises(ContractError, match=KEY):
-            to_result(KEY, stored_answer(KEY, "text"), int, max_age=None, clock=ManualClock())
+            to_result(KEY, stored_answer(KEY, "text"), int, max_age=None, now=0.0, clock=ManualClock())
 
     @pytest.mark.parametrize("key", ["", "a:b", "a:b:c:d", "a:b:c\n", "a:b:é", "a:b:*", "a:b:" + "x" * 129])
     def test_a_key_of_the_wrong_shape_is_refused(self, key: str) -> None:

@@ -1,0 +1,1 @@
+"""The read side: the client, waiting readers, the API."""
