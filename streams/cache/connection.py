@@ -32,9 +32,15 @@ def connect(settings: Settings, **overrides: Any) -> aioredis.Redis:
         **overrides,
     }
     try:
-        return aioredis.Redis.from_url(url, **options)
-    except ValueError as exc:
-        raise ConfigurationError(f"REDIS_URL: {exc}; for example redis://127.0.0.1:6379/0") from exc
+        # A caller beyond the last connection waits its turn; the other pool would raise at once.
+        pool = aioredis.BlockingConnectionPool.from_url(url, timeout=CALL_TIMEOUT_S, **options)
+    except ValueError:
+        # The library's message quotes parts of the address, and with it of a password.
+        raise ConfigurationError(
+            "REDIS_URL is no address of a Redis; it reads redis://, rediss:// or unix://, for example "
+            "redis://127.0.0.1:6379/0, and a password's special characters are written as %XX"
+        ) from None
+    return aioredis.Redis.from_pool(pool)
 
 
 def safe_url(settings: Settings) -> str:
