@@ -23,6 +23,7 @@ from streams.web import (
     letter_routes,
     operation_routes,
     predictor_routes,
+    schema_routes,
 )
 from streams.web.console import actions, live, pages
 from streams.web.console.rendering import problem_page
@@ -44,6 +45,7 @@ _ROUTES = (
     batch_routes,
     letter_routes,
     predictor_routes,
+    schema_routes,
 )
 
 
@@ -80,6 +82,8 @@ def create_app(settings: Settings) -> FastAPI:
     install_openapi(app)
     for module in _ROUTES:
         app.include_router(module.router, prefix=BASE)
+    # Where schema registries and publishers look; the same as below the base.
+    app.include_router(schema_routes.router, include_in_schema=False)
     app.state.live_regions = live.LiveRegions()
     for part in (pages, actions, live):
         app.include_router(part.router)
