@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+
+import pool_jobs
+import psutil
+import pytest
+
+from streams.work.pool import ChildDiedError, CpuPool, JobTimeoutError
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[CpuPool]:
+    one = CpuPool(processes=1, memory_mb=1024)
+    yield one
+    await one.stop()
+
+
+async def test_a_child_that_is_too_slow_is_killed_and_the_next_job_runs(pool: CpuPool) -> None:
+    first = await pool.run(pool_jobs.pid, timeout_s=30)
+    with pytest.raises(JobTimeoutError, match="ran longer"):
+        await pool.run(pool_jobs.spin, timeout_s=0.2)
+    assert await pool.run(pool_jobs.pid, timeout_s=30) != first
+    assert not psutil.pid_exists(first)
+
+
+async def test_a_child_that_dies_takes_only_its_own_job_with_it(pool: CpuPool) -> None:
+    with pytest.raises(ChildDiedError):
+        await pool.run(pool_jobs.die, signal.SIGKILL, timeout_s=30)
+    with pytest.raises(ChildDiedError, match="code 3"):
+        await pool.run(pool_jobs.leave, 3, timeout_s=30)
+    with pytest.raises(ValueError, match="own error"):
+        await pool.run(pool_jobs.fail, timeout_s=30)
+    assert await pool.run(pool_jobs.pid, timeout_s=30)
+
+
+async def test_memory_is_bounded_and_ctrl_c_is_the_parent_s_business(pool: CpuPool) -> None:
+    assert await pool.run(pool_jobs.take, 16, timeout_s=30) == 16 * 1024 * 1024
+    with pytest.raises(MemoryError):
+        await pool.run(pool_jobs.take, 2_048, timeout_s=30)
+    assert not await pool.run(pool_jobs.interrupted, timeout_s=30)
+
+
+async def test_a_caller_that_leaves_stops_its_child(pool: CpuPool) -> None:
+    child = await pool.run(pool_jobs.pid, timeout_s=30)
+    running = asyncio.create_task(pool.run(pool_jobs.spin, timeout_s=600))
+    done, _ = await asyncio.wait([running], timeout=0.2)
+    assert not done
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await pool.run(pool_jobs.pid, timeout_s=30) != child
+
+
+async def test_a_stop_leaves_no_process_behind() -> None:
+    pool = CpuPool(processes=1, memory_mb=1024)
+    child = await pool.run(pool_jobs.pid, timeout_s=30)
+    await pool.stop()
+    await pool.stop()
+    assert not psutil.pid_exists(child)
