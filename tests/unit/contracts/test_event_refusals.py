@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streams.contracts.cloudevents import decode_event
 from streams.contracts.errors import EventError
 from streams.contracts.events import DATA_TYPES, Event
-from streams.contracts.topics import MAX_EVENT_BYTES
+from streams.contracts.topics import MAX_EVENT_BYTES, MAX_HEADER_BYTES
 
 #: Metric labels: whatever arrives, nothing else is counted under.
 REASONS = {"not_json", "too_large", "schema", "unknown_type", "user_mismatch"}
@@ -58,6 +58,8 @@ def test_junk_is_a_dead_letter(value: bytes | None) -> None:
 
 def test_more_than_an_event_may_have_is_too_large() -> None:
     assert refused(b" " * (MAX_EVENT_BYTES + 1)).reason == "too_large"
+    assert refused(b"{}", [("x", bytes(MAX_HEADER_BYTES + 1))]).reason == "too_large"
+    assert refused(b"{}", [(f"h{n}", None) for n in range(20_000)]).reason == "too_large"
 
 
 @pytest.mark.parametrize(
