@@ -193,6 +193,13 @@ class Settings(BaseSettings):
         "on",
         description="on: keys are asked for unless it listens on loopback; required: always; off: never",
     )
+    oidc_introspection_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="where bearer tokens of an OpenID provider are checked (RFC 7662)",
+    )
+    oidc_client_id: str | None = Field(None, description="our name there")
+    oidc_client_secret: SecretStr | None = Field(None, description="our secret there")
     read_only: bool = Field(False, description="refuse everything that changes something; no console actions")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),

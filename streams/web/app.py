@@ -77,7 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.services = services
     larger = {f"{BASE}/batch": settings.max_batch_bytes}
     app.add_middleware(BodyLimit, most_bytes=settings.max_body_bytes, larger=larger)
-    app.add_middleware(Gate, settings=settings, keys=services.keys)
+    app.add_middleware(Gate, settings=settings, keys=services.keys, tokens=services.tokens)
     install_problems(app, problem_page)
     install_openapi(app)
     for module in _ROUTES:
@@ -95,7 +95,7 @@ async def check_access(settings: Settings, services: WebServices) -> None:
     """Says who may call; raises `ConfigurationError` where nobody could, or anybody from anywhere."""
     if asks_for_keys(settings):
         keys = await services.keys.list()
-        if not keys:
+        if not keys and not services.tokens.is_configured:
             raise ConfigurationError(
                 f"PRECOMPUTE_HOST={settings.host} is reachable from elsewhere and there are no keys; "
                 "make one with `precompute keys create`, or set PRECOMPUTE_AUTH=off in a closed network"

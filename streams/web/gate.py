@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streams.settings import Settings
 from streams.web.callers import ANYBODY, LOOPBACK, Caller
 from streams.web.callers import Scope as Right
-from streams.web.keys import KeyStore
+from streams.web.keys import KeyStore, is_key
+from streams.web.oidc import TokenIntrospection
 from streams.web.problems import Problem, problem_response
 from streams.web.rates import RateLimiter
 
@@ -56,10 +57,11 @@ def right_for(method: str, path: str) -> Right:
 class Gate:
     """Puts the caller and the request's id into the scope, and the id into the answer."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, keys: KeyStore) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, keys: KeyStore, tokens: TokenIntrospection) -> None:
         self._app = app
         self._settings = settings
         self._keys = keys
+        self._tokens = tokens
         self._asks = asks_for_keys(settings)
         self._limiter = RateLimiter(settings.rate_limit)
         self._everybody = ANYBODY if settings.auth == "off" else LOOPBACK
@@ -131,6 +133,8 @@ class Gate:
     async def _caller(self, path: str, headers: dict[bytes, bytes]) -> Caller:
         token = _token(headers)
         caller = await self._keys.caller(token) if token else None
+        if caller is None and token and self._tokens.is_configured and not is_key(token):
+            caller = await self._tokens.caller(token)
         if caller is None:
             challenge = 'Basic realm="precompute"' if path.startswith("/console") else "Bearer"
             detail = (

@@ -27,6 +27,11 @@ TRUST_S = 5.0
 MOST_KEPT = 10_000
 
 
+def is_key(token: str) -> bool:
+    """Whether it looks like a key of ours: then nobody else is asked about it."""
+    return token.startswith(f"{PREFIX}_")
+
+
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """What is stored. `digest` is SHA-256 of the whole key, in hexadecimal digits; times in ms."""
 

@@ -30,6 +30,7 @@ from streams.web.intake import EventPublisher, JobRequester
 from streams.web.keys import KeyStore
 from streams.web.letters import LetterBox
 from streams.web.off_peak import OffPeak
+from streams.web.oidc import TokenIntrospection
 from streams.web.operations import Operations, Workshop
 from streams.web.reading import CountedReader
 from streams.web.refresh import Refresher
@@ -60,6 +61,7 @@ class WebServices:
 
     async def stop(self) -> None:
         await self._group.stop()
+        await self.tokens.close()
         await self.redis.aclose()
 
     async def redis_problem(self) -> str | None:
@@ -138,6 +140,7 @@ class WebServices:
 
     def _make_actions(self) -> None:
         self.keys = KeyStore(self.redis, self.names)
+        self.tokens = TokenIntrospection(self.settings)
         self.audit = AuditLog(self.redis, self.names)
         self.idempotent = IdempotentRequests(self.redis, self.names)
         self.operations = Operations(
