@@ -33,9 +33,8 @@ class BatchProcessor:
             if not self._one.skip_unwanted(queued)
         ]
         try:
-            started = await self._claim(claimed, again)
-            if started:
-                await self._compute(started, again)
+            for together in await self._claim(claimed, again):
+                await self._compute(together, again)
         except asyncio.CancelledError:
             for _, queued, claim in claimed:
                 self._one.hand_back(queued, claim)
@@ -45,16 +44,22 @@ class BatchProcessor:
                 self._answers.leases.drop(claim)
         return again
 
-    async def _claim(self, claimed: Sequence[_Claimed], again: list[float | None]) -> list[_Claimed]:
+    async def _claim(self, claimed: Sequence[_Claimed], again: list[float | None]) -> list[list[_Claimed]]:
+        """What runs, and what of it together: a job that may have taken a process down runs alone."""
         futures = [self._answers.claim(claim) for _, _, claim in claimed]
-        started = []
+        started: list[_Claimed] = []
+        suspects: list[list[_Claimed]] = []
         for (index, queued, claim), future in zip(claimed, futures, strict=True):
             grant = await future
-            if self._one.may_run(queued, claim, grant):
-                started.append((index, queued, claim))
-            else:
+            if not self._one.may_run(queued, claim, grant):
                 again[index] = wait_of(grant)
-        return started
+            elif not await self._one.bury_poison(queued, claim, grant):
+                one = (index, queued, claim)
+                if grant.number > 1:
+                    suspects.append([one])
+                else:
+                    started.append(one)
+        return [started, *suspects] if started else suspects
 
     async def _compute(self, started: Sequence[_Claimed], again: list[float | None]) -> None:
         began = self._answers.now()

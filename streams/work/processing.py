@@ -87,9 +87,7 @@ class JobProcessor:
             grant = await self.answers.claim(claim)
             if not self.may_run(queued, claim, grant):
                 return wait_of(grant)
-            if grant.number > POISON_AFTER:
-                message = f"started {grant.number - 1} times and never ended: it takes its process down"
-                await self.endings.bury(queued, claim, Reason.POISON, message)
+            if await self.bury_poison(queued, claim, grant):
                 return None
             return await self._compute(queued, claim)
         except asyncio.CancelledError:
@@ -117,6 +115,14 @@ class JobProcessor:
         elif grant.verdict != "held":
             self._reporter.skipped(queued, Reason.DUPLICATE)
         return False
+
+    async def bury_poison(self, queued: QueuedJob, claim: Claim, grant: Grant) -> bool:
+        """Whether the job was started too often without an end, and is buried now."""
+        if grant.number <= POISON_AFTER:
+            return False
+        message = f"started {grant.number - 1} times and never ended: it takes its process down"
+        await self.endings.bury(queued, claim, Reason.POISON, message)
+        return True
 
     def hand_back(self, queued: QueuedJob, claim: Claim) -> None:
         """Cancelled: somebody else does it, and no attempt is spent."""

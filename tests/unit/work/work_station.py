@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -17,9 +17,10 @@ from streams.cache.ledger import JobLedger, JobRecord, LedgerReader
 from streams.cache.names import RedisNames
 from streams.cache.reader import AnswerReader
 from streams.contracts.clock import Clock
-from streams.contracts.errors import UnavailableError
+from streams.contracts.errors import PrecomputeError, UnavailableError
 from streams.contracts.jobs import Job
 from streams.contracts.keys import CacheKey
+from streams.contracts.outcomes import Outcome
 from streams.contracts.results import Envelope
 from streams.contracts.tasks import BUILTIN_TASKS
 from streams.settings import Settings
@@ -41,6 +42,7 @@ class ScriptedExecutor:
         self.needs: dict[str, tuple[str, ...]] = {}
         self.answers: AnswerReader | None = None
         self.ran: list[str] = []
+        self.batches: list[list[str]] = []
 
     def version(self, task: str) -> str:  # noqa: ARG002 (the executor's signature)
         return "1"
@@ -54,6 +56,16 @@ class ScriptedExecutor:
         keys = [str(CacheKey(need, one.entity, one.entity_id)) for need in needs]
         found = await self.answers.stored(keys)
         return [need for need, stored in zip(needs, found, strict=True) if stored is None]
+
+    async def run_batch(self, jobs: Sequence[Job]) -> list[bytes | PrecomputeError]:
+        self.batches.append([one.entity_id for one in jobs])
+        answers: list[bytes | PrecomputeError] = []
+        for one in jobs:
+            try:
+                answers.append(await self.run(one))
+            except Outcome as exc:
+                answers.append(exc)
+        return answers
 
     async def run(self, one: Job) -> bytes:
         self.ran.append(one.task)
