@@ -1,0 +1,1 @@
+"""Fails on a change of a schema that would break a publisher or a reader."""
