@@ -15,7 +15,7 @@ LONGEST_FUNCTION = 50
 #: Measurements and tests may compare with files beside the repository; what is shipped knows nothing of them.
 MAY_LOOK_OUTSIDE = ("tests/", "bench/")
 _SLEEP = re.compile(r"\bsleep\(")
-_OUTSIDE = re.compile(r"\bshared/|[\"']shared[\"']")
+_OUTSIDE = re.compile(r"\bshared/|/ ?[\"']shared[\"']")
 
 
 def tracked() -> list[str]:

@@ -8,7 +8,6 @@ from work_station import Station, again, other_job, raises, returns
 
 from handlers.execution import HandlerError
 from streams.contracts.clock import ManualClock, millis
-from streams.contracts.errors import UnavailableError
 from streams.contracts.jobs import Group, Job
 from streams.contracts.outcomes import NotAvailable, Reject, Retry, Skip
 from streams.contracts.results import State
@@ -175,29 +174,6 @@ async def test_a_cancelled_run_gives_its_lease_back_and_spends_no_attempt(statio
     station.handler(returns(1))
     assert await station.processor.process(again(one)) is None
     assert (await station.envelope(one)) is not None
-
-
-async def test_without_the_cache_nothing_is_spent(station: Station) -> None:
-    station.handler(raises(UnavailableError("the cache does not answer")))
-    one = queued()
-    assert await station.processor.process(one) == 1.0
-    assert (one.attempt, one.status) == (0, Status.QUEUED)
-
-
-async def test_a_dead_letter_waits_for_kafka(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.work.endings.AWAY_AGAIN_S", 0.001)
-    station.handler(raises(HandlerError("bug")))
-    station.letters.away = True
-    one = queued(created_at=millis(station.clock.now()))
-    one.attempt = 2
-    ending = asyncio.create_task(station.processor.process(one))
-    for _ in range(2):
-        await station.letters.asked.wait()
-        station.letters.asked.clear()
-    assert not ending.done()
-    station.letters.away = False
-    assert await ending is None
-    assert len(station.letters.buried) == 1
 
 
 async def test_a_cancelled_job_does_not_run(station: Station) -> None:
