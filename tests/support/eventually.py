@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 
 async def eventually(look: Callable[[], Any], within_s: float = 15.0) -> Any:
     """The first truthy answer of `look`, which may be a coroutine function."""
+    pause = asyncio.Event()
     async with asyncio.timeout(within_s):
         while True:
             found = look()
@@ -17,4 +19,6 @@ async def eventually(look: Callable[[], Any], within_s: float = 15.0) -> Any:
                 found = await found
             if found:
                 return found
-            await asyncio.sleep(0.01)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await pause.wait()

@@ -76,10 +76,12 @@ async def test_the_time_is_over_for_whom_nothing_comes(rooms: Rooms) -> None:
 async def test_a_job_that_ends_without_an_answer_ends_the_wait(rooms: Rooms, hint: str) -> None:
     waiting = asyncio.create_task(rooms.rooms.wait(KEY, 60))
     await rooms.filled(1)
-    async with asyncio.timeout(20):
-        while not waiting.done():
-            await rooms.redis.spublish(NAMES.done_channel(KEY), hint)
-            await asyncio.sleep(0.02)
+
+    async def told() -> bool:
+        await rooms.redis.spublish(NAMES.done_channel(KEY), hint)
+        return waiting.done()
+
+    await eventually(told)
     assert await waiting is None
 
 

@@ -207,10 +207,12 @@ class TestAsking:
         client, api = asking
         waiting = asyncio.create_task(client.get(KEY, on_miss="wait", hard_timeout=60))
         await eventually(lambda: client._rooms.count)
-        async with asyncio.timeout(20):
-            while not waiting.done():
-                await redis.spublish(NAMES.done_channel(KEY), "cancelled")
-                await asyncio.sleep(0.05)
+
+        async def told() -> bool:
+            await redis.spublish(NAMES.done_channel(KEY), "cancelled")
+            return waiting.done()
+
+        await eventually(told)
         assert (await waiting).state is ResultState.COMPUTING
         assert api.asked
 
