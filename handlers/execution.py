@@ -129,7 +129,9 @@ def decode_input(found: Handler, payload: bytes) -> Any:
 
 
 def encode_result(result: Any) -> bytes:
-    """A result as JSON; a number that is not finite becomes null."""
+    """A result as JSON, a number that is not finite as null; raises `HandlerError` where there is none."""
+    if result is None:
+        raise HandlerError("the handler returned None; it raises Skip where there is nothing to compute")
     return msgspec.json.encode(result)
 
 

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from redis import exceptions as redis_errors
+from redis._parsers.base import BaseParser
+
+#: Answers of a server that will mend: a full disk, missing replicas, a script that runs long. redis-py has no
+#: class for them and would raise what it raises for our own mistakes.
+BaseParser.EXCEPTION_CLASSES.update(
+    dict.fromkeys(("MISCONF", "NOREPLICAS", "BUSY"), redis_errors.ReadOnlyError)
+)
 
 #: Unreachable, starting, a replica, or full. The rest is a bug of ours.
 AWAY = (

@@ -18,7 +18,7 @@ import redis.asyncio as aioredis
 import structlog
 
 from streams.cache.connection import AWAY
-from streams.cache.inputs import EntityInput, UserPredictions
+from streams.cache.inputs import NOBODY, EntityInput, UserPredictions
 from streams.cache.invalidation import Invalidator
 from streams.cache.ledger import JobLedger
 from streams.cache.names import RedisNames
@@ -38,8 +38,8 @@ FLUSH_EVERY_S = 0.02
 MOST_A_PIPELINE = 500
 #: Keys waiting while Redis is away; beyond that all is written again when it is back.
 MOST_PENDING = 100_000
-#: Histories of users nobody has seen for a month are of no use to a reader.
-HISTORY_TTL_S = 30 * 86_400
+#: What nobody touched for a quarter of a year makes room; its next event brings it back.
+TTL_S = 90 * 86_400
 CHECK_EVERY_S = 1.0
 RETRY_AFTER_S = 0.5
 
@@ -65,6 +65,8 @@ class Mirror(BackgroundService):
         self._invalidator = Invalidator(redis, names, tasks)
         #: Redis key to the value to set, or None to delete; only the newest counts.
         self._pending: dict[str, bytes | None] = {}
+        #: Of a user nobody has seen: in no table, so it is kept here to be written again.
+        self._prior: UserPredictions | None = None
         self._invalid: dict[str, int] = {}
         self._epoch: Any = None
         #: At the start, and after a rebalance: what a process that died had not written is not known.
@@ -94,6 +96,8 @@ class Mirror(BackgroundService):
         self._is_behind = True
 
     def show(self, predictions: UserPredictions) -> None:
+        if predictions.user_id == NOBODY:
+            self._prior = predictions
         self._pending[self._names.predictions(predictions.user_id)] = msgspec.json.encode(predictions)
         self._wake.set()
 
@@ -135,7 +139,7 @@ class Mirror(BackgroundService):
             if value is None:
                 pipe.delete(key)
             else:
-                pipe.set(key, value, ex=HISTORY_TTL_S)
+                pipe.set(key, value, ex=TTL_S)
         await pipe.execute()
         for key, value in batch:
             if key in self._pending and self._pending[key] is value:
@@ -173,6 +177,8 @@ class Mirror(BackgroundService):
             await self._drained.wait()
 
     def _everything(self, rows: TableRows) -> Iterator[tuple[str, bytes]]:
+        if self._prior is not None:
+            yield self._names.predictions(NOBODY), msgspec.json.encode(self._prior)
         # Each row is read when its turn comes: one of the start would undo what was written meanwhile.
         for key in list(rows.users):
             row = rows.users.get(key)

@@ -21,6 +21,8 @@ from streams.work.leases import LeaseKeeper
 
 _cache_writes = Children(CACHE_WRITES)
 
+MOST_SKEW_MS = 60_000
+
 
 class ProcessingConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds, but for `ttl_jitter`, a share."""
@@ -55,6 +57,15 @@ class AnswerWriter:
 
     def now(self) -> int:
         return millis(self._clock.now())
+
+    def started(self, job: Job) -> int:
+        """When its computation begins: not before the job was made, on whoever's clock (ms).
+
+        Otherwise a worker whose clock is behind would take its answer for one from before an invalidation.
+        A clock further off than a minute is not believed.
+        """
+        now = self.now()
+        return job.created_at if 0 < job.created_at - now <= MOST_SKEW_MS else now
 
     def new_claim(self, job: Job) -> Claim:
         return Claim(job, f"{self._worker_id}-{next(self._numbers)}")
@@ -115,9 +126,9 @@ class AnswerWriter:
             handler_version=version,
             input_version=job.input_version,
             started_at=started,
-            computed_at=now,
+            computed_at=max(now, started),
             expires_at=now + millis(ttl_s * jitter),
-            compute_ms=float(now - started),
+            compute_ms=float(max(0, now - started)),
             result=result,
             reason=reason,
             message=message,

@@ -62,7 +62,7 @@ class BatchProcessor:
         return [started, *suspects] if started else suspects
 
     async def _compute(self, started: Sequence[_Claimed], again: list[float | None]) -> None:
-        began = self._answers.now()
+        began = max(self._answers.started(queued.job) for _, queued, _ in started)
         results = await self._run(started)
         good: list[tuple[QueuedJob, Claim, StoredResult]] = []
         version = self._one.executor.version(started[0][1].job.task)

@@ -75,9 +75,13 @@ class Endings:
         await durably(
             lambda: self._letters.bury(queued.record, reason.value, message, attempts=attempts, trace=trace)
         )
-        await self._say_unavailable(
-            queued, claim, self._answers.now(), reason=reason.value, message=message, hint="failed"
-        )
+        if await self._is_answered(queued):
+            # A failed refresh must not take a usable answer from its readers.
+            await self._answers.finish(claim, self._answers.now(), None, "failed")
+        else:
+            await self._say_unavailable(
+                queued, claim, self._answers.now(), reason=reason.value, message=message, hint="failed"
+            )
         self._reporter.failed(queued, reason, message)
 
     async def _reject(self, queued: QueuedJob, claim: Claim, started: int, exc: Reject) -> None:
@@ -106,6 +110,12 @@ class Endings:
         self._reporter.attempt_failed(queued, type(exc).__name__, str(exc))
         queued.attempt = attempts
         return wait.seconds if wait.topic is None else None
+
+    async def _is_answered(self, queued: QueuedJob) -> bool:
+        try:
+            return await self._executor.is_answered(queued.job)
+        except UnavailableError:
+            return False
 
     async def _say_unavailable(
         self, queued: QueuedJob, claim: Claim, started: int, *, reason: str, message: str, hint: str

@@ -56,7 +56,13 @@ class Executor:
 
     def batch_size(self, task: str) -> int:
         handler = self._registry.get(task)
-        return handler.batch_size if handler is not None else 1
+        # Needs are satisfied job by job.
+        return handler.batch_size if handler is not None and not handler.needs else 1
+
+    async def is_answered(self, job: Job) -> bool:
+        """Whether an answer from the same input, or a newer one, can still be read."""
+        stored = (await self._answers.stored([job.key]))[0]
+        return stored is not None and stored.is_available and stored.input_version >= job.input_version
 
     async def absent_needs(self, job: Job) -> list[str]:
         """The tasks whose results this one wants and that the cache has not, or only of an older input."""

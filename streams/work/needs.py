@@ -44,7 +44,7 @@ class NeedResolver:
 
     async def _compute(self, inner: Job, claim: Claim) -> float | None:
         """Its own needs first. One that cannot be computed is left out; the handler says what that means."""
-        started = self._answers.now()
+        started = self._answers.started(inner)
         version = self._executor.version(inner.task)
         self._answers.leases.hold(claim)
         try:

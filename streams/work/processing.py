@@ -143,7 +143,7 @@ class JobProcessor:
         return Reason.HELD_OUT if job.group is Group.HOLDOUT else None
 
     async def _compute(self, queued: QueuedJob, claim: Claim) -> float | None:
-        started = self.answers.now()
+        started = self.answers.started(queued.job)
         try:
             waits = await self.needs.satisfy(queued.job)
             if waits is not None:

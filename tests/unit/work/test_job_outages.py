@@ -4,11 +4,13 @@ import asyncio
 
 import pytest
 from work_samples import queued
-from work_station import Station, raises
+from work_station import Station, raises, returns
 
 from handlers.execution import HandlerError
 from streams.contracts.clock import millis
 from streams.contracts.errors import UnavailableError
+from streams.contracts.jobs import Why
+from streams.contracts.results import State
 from streams.contracts.states import Status
 
 
@@ -33,3 +35,31 @@ async def test_a_dead_letter_waits_for_kafka(station: Station, monkeypatch: pyte
     station.letters.away = False
     assert await ending is None
     assert len(station.letters.buried) == 1
+
+
+async def test_a_failed_refresh_leaves_the_usable_answer(station: Station) -> None:
+    station.handler(returns(b'{"n": 1}'))
+    first = queued(input_version=7)
+    assert await station.processor.process(first) is None
+    station.clock.advance(10)
+    station.handler(raises(HandlerError("bug")))
+    refresh = queued(input_version=7, why=Why.REFRESH, cause="again", created_at=millis(station.clock.now()))
+    refresh.attempt = 2
+
+    assert await station.processor.process(refresh) is None
+
+    assert len(station.letters.buried) == 1
+    envelope = await station.envelope(first)
+    assert envelope is not None
+    assert (envelope.state, envelope.job_id) == (State.FRESH, first.job.id)
+    assert not await station.is_leased(refresh)
+
+
+async def test_a_worker_with_a_slow_clock_does_not_date_its_answer_back(station: Station) -> None:
+    station.handler(returns(b'{"n": 1}'))
+    ahead = queued(created_at=millis(station.clock.now()) + 5_000)
+    assert await station.processor.process(ahead) is None
+    stored = (await station.executor.answers.stored([ahead.job.key]))[0]  # type: ignore[union-attr]
+    assert stored is not None
+    assert stored.started_at == ahead.job.created_at
+    assert stored.compute_ms == 0

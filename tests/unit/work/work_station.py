@@ -50,6 +50,11 @@ class ScriptedExecutor:
     def batch_size(self, task: str) -> int:  # noqa: ARG002 (the executor's signature)
         return 1
 
+    async def is_answered(self, one: Job) -> bool:
+        assert self.answers is not None
+        stored = (await self.answers.stored([one.key]))[0]
+        return stored is not None and stored.is_available and stored.input_version >= one.input_version
+
     async def absent_needs(self, one: Job) -> list[str]:
         assert self.answers is not None
         needs = self.needs.get(one.task, ())
