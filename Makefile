@@ -53,6 +53,9 @@ bench-read: $(VENV)/.dev   ## the client, waiting readers and the API next to re
 screenshots: $(VENV)/.dev  ## every screen of the console into docs/images/console (needs Chromium)
 	@PRECOMPUTE_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/browser -k fits
 
+bench-predictor: $(VENV)/.dev ## the predictor on public logs, with plots, into docs/benchmarks
+	@$(BIN)/python -m bench.predictor $(BENCH_ARGS)
+
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "precompute needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
