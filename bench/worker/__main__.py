@@ -19,10 +19,10 @@ its own with pinned versions (`bench/worker/peers/`), one process each, and coun
 **Jobs that do nothing.** {jobs:,} measured jobs after {warm_up} of warm-up, {rounds} round(s), medians. CPU
 is user and system time of the worker process, all threads. Jobs are acknowledged after the work; the result
 is stored in Redis where the system has a result store; those without one are spared that work (`none`), and
-measured once more with a handler that writes it (`storing`).
-Ours does all it does in production: priority, lease, status, metrics, results. `cpu, times ours` compares
-with our single jobs. Jobs for Redis queues are sent before the worker starts, since their clients send no
-faster than the workers work; for Kafka while it runs.
+measured once more with a handler that writes it (`storing`). Ours does all it does in production: priority,
+lease, status, metrics, results. `cpu, times ours` compares with our single jobs, `times raw` with the loop
+that does no more than it must. Jobs for Redis queues are sent before the worker starts, since their clients
+send no faster than the workers work; for Kafka while it runs.
 
 **An urgent job behind a backlog.** Jobs of 10 ms, eight at once; {backlog:,} lower ones wait (levels 1 to 8),
 and {urgent} urgent ones are sent, ten a second. From sending to the end of the handler, next to the same

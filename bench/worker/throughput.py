@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench.worker.catalogue import THROUGHPUT, Peer, Queue
+from bench.worker.catalogue import RAW, THROUGHPUT, Peer, Queue
 from bench.worker.ours import OurWorker
 from bench.worker.running import Measurement, PeerWorker, Servers
 
@@ -66,7 +66,11 @@ def _peer(servers: Servers, peer: Peer, jobs: int) -> Figures:
 
 def _rows(found: dict[str, list[Figures]], problems: dict[str, str], jobs: int) -> list[dict[str, Any]]:
     peers = {peer.title: peer for peer in THROUGHPUT}
-    base = _cpu_us(found["ours"], jobs)
+    bases = {
+        f"cpu, times {name}": statistics.median(_cpu_us(found[system], jobs))
+        for name, system in (("ours", "ours"), ("raw", RAW.title))
+        if found[system]
+    }
     rows = []
     for name, runs in found.items():
         peer = peers.get(name)
@@ -84,8 +88,7 @@ def _rows(found: dict[str, list[Figures]], problems: dict[str, str], jobs: int) 
                 "jobs/s": round(statistics.median(jobs / run["wall_s"] for run in runs)),
                 "rss MB": round(statistics.median(run["rss_mb"] for run in runs)),
             }
-            if base:
-                row["cpu, times ours"] = round(statistics.median(cpu) / statistics.median(base), 2)
+            row |= {column: round(statistics.median(cpu) / base, 2) for column, base in bases.items()}
         if name in problems:
             row["problem"] = problems[name]
         rows.append(row)
