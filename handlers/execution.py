@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import resource
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -38,7 +40,23 @@ def run_cpu(task: str, module: str, payload: bytes, context: bytes) -> bytes:
     `Retry`, `Skip` or `HandlerError`; all of them pickle.
     """
     found = _find(task, module)
-    return run_handler(found, payload, decode_context(context))
+    with memory_cap(found.memory_mb):
+        return run_handler(found, payload, decode_context(context))
+
+
+@contextlib.contextmanager
+def memory_cap(memory_mb: int | None) -> Iterator[None]:
+    """Bounds this process's address space for the block; never above the bound it has already."""
+    if memory_mb is None:
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    bounds = [bound for bound in (memory_mb * 1024 * 1024, soft, hard) if bound != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_AS, (min(bounds), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def run_cpu_batch(
@@ -59,7 +77,8 @@ def run_cpu_batch(
             answers[index] = exc
     try:
         chosen = [decode_context(contexts[index]) for index in inputs]
-        results = _guard(found, lambda: _call_batch(found, list(inputs.values()), chosen))
+        with memory_cap(found.memory_mb):
+            results = _guard(found, lambda: _call_batch(found, list(inputs.values()), chosen))
         for index, result in zip(inputs, results, strict=True):
             answers[index] = encode_result(result)
     except PrecomputeError as exc:
