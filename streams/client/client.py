@@ -211,7 +211,7 @@ class Precompute:
         self._resolver = Resolver(
             Parts(
                 config=config,
-                reader=GuardedReader(fetcher, breaker),
+                reader=GuardedReader(fetcher, breaker, config.hard_timeout_s),
                 memory=self._memory,
                 asker=self._asker,
                 rooms=self._rooms,

@@ -76,15 +76,20 @@ def _decode(key: str, stored: StoredResult, kind: Any) -> Any:
 class GuardedReader:
     """Reads within a time and behind the breaker; every failure is an `UnavailableError`."""
 
-    def __init__(self, fetcher: AnswerFetcher, breaker: CircuitBreaker) -> None:
+    def __init__(self, fetcher: AnswerFetcher, breaker: CircuitBreaker, socket_s: float) -> None:
+        """`socket_s` is the connections' own timeout: a longer time needs no second one, which costs."""
+        self._socket_s = socket_s
         self._fetcher = fetcher
         self._breaker = breaker
 
     async def read(self, keys: Sequence[str], within_s: float) -> list[StoredResult | None]:
         self._breaker.enter()
         try:
-            async with asyncio.timeout(within_s):
+            if within_s >= self._socket_s:
                 found = await self._fetcher.fetch(keys)
+            else:
+                async with asyncio.timeout(within_s):
+                    found = await self._fetcher.fetch(keys)
         except TimeoutError:
             self._breaker.fail()
             raise UnavailableError(f"the cache did not answer within {within_s} s") from None
