@@ -56,6 +56,7 @@ def build_app(read_topic: TopicReader | None = None) -> typer.Typer:
     _add_training(app, read_topic)
     _add_evaluation(app)
     _add_versions(app)
+    _add_switching(app)
     return app
 
 
@@ -154,6 +155,8 @@ def _add_versions(app: typer.Typer) -> None:
         for entry in audit:
             typer.echo(f"{_date(entry.at_ms)} {entry.action} {entry.version}: {entry.reason}")
 
+
+def _add_switching(app: typer.Typer) -> None:
     @app.command()
     @_reporting
     def promote(

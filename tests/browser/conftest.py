@@ -18,7 +18,8 @@ from tests.support.waiting import wait_until
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+# Of a module: Playwright keeps an event loop running in this thread, and no other test could have its own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
     if path is None:
@@ -32,7 +33,7 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def live(kafka: str, valkey: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemUnderTest]:
     """A system with something to see: answers, a failed job, a dead letter."""
     with SystemUnderTest(tmp_path_factory.mktemp("browser"), kafka, valkey) as running:
