@@ -31,7 +31,16 @@ def all_schemas(registry: Registry) -> Schemas:
     events = {f"events/{name}": schema for name, schema in event_schemas().items()}
     results = {f"results/{name}": schema for name, schema in result_schemas(registry).items()}
     wholes = {"events/plain": plain_schema(), "events/structured": structured_schema(), "job": job_schema()}
-    return {**events, **wholes, **results}
+    return {name: _even(schema) for name, schema in {**events, **wholes, **results}.items()}
+
+
+def _even(part: Any) -> Any:
+    """Whole numbers without a point: `typing` keeps whichever of 0 and 0.0 an annotation first had."""
+    if isinstance(part, dict):
+        return {key: _even(value) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_even(value) for value in part]
+    return int(part) if isinstance(part, float) and part.is_integer() else part
 
 
 def encoded(schema: dict[str, Any]) -> str:
