@@ -8,7 +8,7 @@ TEST_ARGS  ?=
 BENCH_ARGS ?=
 CHAOS_ARGS ?=
 
-.PHONY: help demo dev chaos test lint format bench bench-worker bench-read screenshots lock clean
+.PHONY: help demo dev chaos test lint format bench bench-worker bench-read screenshots lock clean reference docs
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 18
 
@@ -40,6 +40,13 @@ charts: $(VENV)/.dev   ## write the dashboards and the chart's goldens anew
 
 check-charts: $(VENV)/.dev ## the chart, its dashboards and alerts, without a cluster (part of test)
 	@$(BIN)/python -m pytest tests/charts $(TEST_ARGS)
+
+reference: $(VENV)/.dev ## write docs/reference/ anew, after a change of settings, metrics, commands or types
+	@$(BIN)/python -m tools.reference
+	@$(BIN)/python -m tools.compatibility --accept
+
+docs: $(VENV)/.dev     ## the site of docs/ into build/site; a broken link is an error
+	@$(BIN)/zensical build --strict --clean
 
 bench: $(VENV)/.dev    ## the benchmarks, side by side, JSON and a table
 	@$(BIN)/python -m bench $(BENCH_ARGS)
