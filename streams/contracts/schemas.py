@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -34,17 +35,20 @@ def event_schema(event_type: str) -> Schema:
     return {"$schema": DIALECT, **schema, "title": f"data of {event_type}"}
 
 
-def event_schemas() -> dict[str, Schema]:
-    """The data of every event type, by type."""
-    return {str(event_type): event_schema(event_type) for event_type in DATA_TYPES}
+def event_schemas(event_types: Iterable[str] | None = None) -> dict[str, Schema]:
+    """The data of those event types, by type; of all that this process knows where none are given."""
+    chosen = DATA_TYPES if event_types is None else event_types
+    return {str(event_type): event_schema(event_type) for event_type in chosen}
 
 
-def plain_schema() -> Schema:
+def plain_schema(event_types: Iterable[str] | None = None) -> Schema:
     """A whole event in plain JSON: `user_id` stands in `data` or on top."""
-    return _whole("an event in plain JSON", ("type", "data"), {"user_id": {"type": "string"}}, on_top=True)
+    events = event_schemas(event_types)
+    extra: Schema = {"user_id": {"type": "string"}}
+    return _whole("an event in plain JSON", events, ("type", "data"), extra, on_top=True)
 
 
-def structured_schema() -> Schema:
+def structured_schema(event_types: Iterable[str] | None = None) -> Schema:
     """A whole event as a CloudEvent in structured mode (`application/cloudevents+json`)."""
     extra: Schema = {
         "specversion": {"const": "1.0"},
@@ -52,7 +56,8 @@ def structured_schema() -> Schema:
         "traceparent": {"type": "string"},
     }
     required = ("specversion", "type", "source", "id", "data")
-    return _whole("an event as a structured CloudEvent", required, extra, on_top=False)
+    events = event_schemas(event_types)
+    return _whole("an event as a structured CloudEvent", events, required, extra, on_top=False)
 
 
 def job_schema() -> Schema:
@@ -90,9 +95,11 @@ def _field(one: msgspec.structs.FieldInfo) -> Any:
     return (one.name, one.type)
 
 
-def _whole(title: str, required: tuple[str, ...], extra: Schema, *, on_top: bool) -> Schema:
+def _whole(
+    title: str, events: dict[str, Schema], required: tuple[str, ...], extra: Schema, *, on_top: bool
+) -> Schema:
     branches = []
-    for event_type, data in event_schemas().items():
+    for event_type, data in events.items():
         del data["$schema"]
         if on_top:
             data["required"] = [name for name in data["required"] if name != "user_id"]
@@ -106,7 +113,7 @@ def _whole(title: str, required: tuple[str, ...], extra: Schema, *, on_top: bool
         "title": title,
         "type": "object",
         "properties": {
-            "type": {"enum": [str(event_type) for event_type in DATA_TYPES]},
+            "type": {"enum": list(events)},
             "id": {"type": "string", "minLength": 1, "maxLength": 1024},
             "time": {"type": "string", "format": "date-time"},
             "data": {"type": "object"},

@@ -16,7 +16,7 @@ from handlers.registry import load_handlers
 from handlers.testing import HandlerTest
 from streams.contracts.cloudevents import RecordPlace, decode_event, encode_binary
 from streams.contracts.errors import EventError
-from streams.contracts.events import DATA_TYPES, decode_data
+from streams.contracts.events import EventType, decode_data
 from streams.contracts.jobs import Why, encode_job, new_job
 from streams.contracts.keys import CacheKey
 from streams.contracts.topics import TopicNames
@@ -69,7 +69,7 @@ REFUSED = [(kind, data) for kind, many in BAD.items() for data in many]
 
 
 def test_every_event_type_has_cases() -> None:
-    assert set(GOOD) == set(BAD) == {str(kind) for kind in DATA_TYPES}
+    assert set(GOOD) == set(BAD) == {str(kind) for kind in EventType}
 
 
 @pytest.mark.parametrize(("kind", "data"), CASES)

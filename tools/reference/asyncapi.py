@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from streams.contracts.events import DATA_TYPES, topic_of
+from streams.contracts.events import EventType, topic_of
 from streams.contracts.topics import Topic, TopicNames, catalogue
 from streams.settings import Settings
 from streams.version import VERSION
@@ -80,7 +80,7 @@ def _channel(topic: Topic) -> Part:
 def _carried(topic: str) -> list[str]:
     names = TopicNames()
     if topic in names.events:
-        own = [str(kind) for kind in DATA_TYPES if topic_of(kind, names) == topic]
+        own = [str(kind) for kind in EventType if topic_of(kind, names) == topic]
         return [*own, "structured", "plain"]
     if topic == names.events_dlq:
         return ["deadEvent"]
@@ -101,7 +101,7 @@ def _operations(topics: list[str]) -> Part:
 
 
 def _messages() -> Part:
-    events = {str(kind): _event_message(str(kind)) for kind in DATA_TYPES}
+    events = {str(kind): _event_message(str(kind)) for kind in EventType}
     return {**events, **_whole_messages(), **_own_messages()}
 
 
@@ -162,7 +162,7 @@ def _binary_trait() -> Part:
     text = {"type": "string", "minLength": 1, "maxLength": 1024}
     headers = {
         "ce_specversion": {"const": "1.0"},
-        "ce_type": {"enum": [str(kind) for kind in DATA_TYPES]},
+        "ce_type": {"enum": [str(kind) for kind in EventType]},
         "ce_source": text,
         "ce_id": text,
         "ce_time": {"type": "string", "format": "date-time"},

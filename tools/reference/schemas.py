@@ -7,6 +7,7 @@ from typing import Any
 
 from handlers.registry import Registry
 from handlers.schemas import result_schemas
+from streams.contracts.events import EventType
 from streams.contracts.schemas import event_schemas, job_schema, plain_schema, structured_schema
 from tools.reference.markdown import page, table
 
@@ -28,9 +29,15 @@ def schema_files(registry: Registry) -> dict[str, str]:
 
 def all_schemas(registry: Registry) -> Schemas:
     """Every published schema, by its path without the ending."""
-    events = {f"events/{name}": schema for name, schema in event_schemas().items()}
+    # Tests of one process may have declared event types of their own.
+    kinds = tuple(EventType)
+    events = {f"events/{name}": schema for name, schema in event_schemas(kinds).items()}
     results = {f"results/{name}": schema for name, schema in result_schemas(registry).items()}
-    wholes = {"events/plain": plain_schema(), "events/structured": structured_schema(), "job": job_schema()}
+    wholes = {
+        "events/plain": plain_schema(kinds),
+        "events/structured": structured_schema(kinds),
+        "job": job_schema(),
+    }
     return {name: _even(schema) for name, schema in {**events, **wholes, **results}.items()}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from handlers.registry import Registry
 from predictor.actions import BUILTIN_ACTIONS
 from predictor.policy import WhyNot
-from streams.contracts.events import DATA_TYPES, topic_of
+from streams.contracts.events import EventType, topic_of
 from streams.contracts.jobs import Priority, Why
 from streams.contracts.states import Reason, Status
 from streams.contracts.tasks import BUILTIN_TASKS
@@ -54,7 +54,7 @@ def _tasks(registry: Registry) -> str:
 def _triggers() -> str:
     names = TopicNames()
     rows = []
-    for event_type in DATA_TYPES:
+    for event_type in EventType:
         asked = [one for one in BUILTIN_TRIGGERS if one.event_type == event_type]
         jobs = ", ".join(f"{code(one.task)} at {one.priority}" for one in asked)
         rows.append([code(event_type), code(topic_of(event_type, names)), jobs])
