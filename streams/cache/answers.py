@@ -10,7 +10,7 @@ import redis.asyncio as aioredis
 from streams.cache import scripts
 from streams.cache.codec import encode_stored, time_digits, version_digits
 from streams.cache.names import RedisNames
-from streams.cache.scripting import Argument, Script
+from streams.cache.scripting import Argument, Script, send_many
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
 from streams.contracts.jobs import Job, Why
 from streams.contracts.results import StoredResult
@@ -162,18 +162,14 @@ class AnswerStore:
         """Notes which keys a task has answers for (invalidation by pattern and refresh look there), and which
         of them were computed before anybody asked.
         """
-        by_task: dict[str, dict[str, float]] = {}
-        unread: dict[str, dict[str, float]] = {}
+        index: dict[str, list[Argument]] = {}
         for end, verdict in zip(finishes, verdicts, strict=True):
-            if verdict == "written" and end.stored is not None:
-                vanishes = float(end.stored.computed_at + end.ttl_ms)
-                by_task.setdefault(end.stored.task, {})[end.stored.key] = vanishes
-                if end.stored.is_available and end.stored.why is not Why.DEMAND:
-                    unread.setdefault(end.stored.task, {})[end.stored.key] = vanishes
-        if by_task:
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for task, members in by_task.items():
-                    pipe.zadd(self._names.index(task), members)
-                for task, members in unread.items():
-                    pipe.zadd(self._names.unread(task), members)
-                await pipe.execute()
+            stored = end.stored
+            if verdict != "written" or stored is None:
+                continue
+            entry: tuple[Argument, Argument] = (stored.computed_at + end.ttl_ms, stored.key)
+            index.setdefault(self._names.index(stored.task), []).extend(entry)
+            if stored.is_available and stored.why is not Why.DEMAND:
+                index.setdefault(self._names.unread(stored.task), []).extend(entry)
+        if index:
+            await send_many(self._redis, [("ZADD", name, *entries) for name, entries in index.items()])

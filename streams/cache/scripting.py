@@ -43,14 +43,21 @@ class Script:
 
 async def send_packed(redis: Any, *words: Argument) -> Any:
     """One command's answer, over a connection of the client's pool; raises redis-py's errors."""
-    arguments: tuple[Any, ...] = words
-    packed = hiredis.pack_command(arguments)
+    return (await send_many(redis, [words]))[0]
+
+
+async def send_many(redis: Any, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+    """The answers to several commands in one round trip; raises redis-py's errors."""
+    packed = [_pack(tuple(words)) for words in commands]
     pool = redis.connection_pool
     connection = await pool.get_connection()
     try:
-        await connection.send_packed_command([packed])
-        return await connection.read_response()
+        await connection.send_packed_command(packed)
+        return [await connection.read_response() for _ in commands]
     except ResponseError:
+        if len(commands) > 1:
+            # The answers behind it were not read.
+            await connection.disconnect()
         raise
     except BaseException:
         # A reply that was not read must not become another call's.

@@ -39,7 +39,7 @@ def worker(context: typer.Context) -> None:
         return
     from streams.kafka.topics import TopicAdmin
     from streams.ops.logging import configure_logging
-    from streams.ops.process import run, run_until_signal
+    from streams.ops.process import run, run_until_signal, settle_garbage
     from streams.work.role import WorkerRole
 
     settings = load_settings()
@@ -48,6 +48,7 @@ def worker(context: typer.Context) -> None:
 
     async def work() -> None:
         role = WorkerRole(settings)
+        settle_garbage()
         try:
             await run_until_signal(role.group(), role.watched)
         finally:

@@ -17,6 +17,7 @@ from streams.ops.metrics import (
 )
 from streams.work.records import QueuedJob
 
+_compute_seconds = Children(COMPUTE_SECONDS)
 _job_attempts_failed = Children(JOB_ATTEMPTS_FAILED)
 _job_duration = Children(JOB_DURATION)
 _job_event_to_cached = Children(JOB_EVENT_TO_CACHED)
@@ -43,7 +44,7 @@ class JobReporter:
         job = queued.job
         _job_duration(job.task).observe(duration_s)
         _job_event_to_cached(job.task, job.why.value).observe(self._age_s(queued))
-        COMPUTE_SECONDS.labels(job.task, job.why.value).inc(duration_s)
+        _compute_seconds(job.task, job.why.value).inc(duration_s)
         self._counters.add("tasks_completed")
         self._counters.add(f"seconds:{job.task}", duration_s)
         self._counters.add(f"computed:{job.task}")
