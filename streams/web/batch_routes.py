@@ -52,7 +52,7 @@ _row = msgspec.json.Decoder(_Row)
     status_code=202,
     summary="Have many answers computed at leisure",
     response_model=None,
-    responses={202: example("taken in", BATCH)},
+    responses={200: {"description": "dry_run: what it would cost"}, 202: example("taken in", BATCH)},
     openapi_extra=_NDJSON,
 )
 async def create(

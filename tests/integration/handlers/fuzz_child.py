@@ -1,6 +1,6 @@
 """Run by `test_media_fuzz`: broken containers into the survey, in a process that may die of them.
 
-    python fuzz_child.py FOLDER COUNT
+    python fuzz_child.py FOLDER COUNT SEED
 
 Writes how often which end was reached, as JSON. `FOLDER/last` is the input in hand, should the process die.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from handlers import MediaPolicy
@@ -88,17 +88,17 @@ def apply(data: bytes, edits: list) -> bytes:
     return bytes(broken)
 
 
-def main(folder: Path, count: int) -> None:
+def main(folder: Path, count: int, number: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     bases = [make_base(folder / f"base.{name}", codec) for name, codec in CODECS.items()]
     ends: Counter[str] = Counter()
     last = folder / "last"
 
+    @seed(number)
     @settings(
         max_examples=count,
         deadline=None,
         database=None,
-        derandomize=True,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
@@ -116,4 +116,4 @@ def main(folder: Path, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.cloudevents import decode_event, encode_binary
-from streams.contracts.events import DATA_TYPES, decode_data, topic_of
+from streams.contracts.events import DATA_TYPES, EventType, decode_data, topic_of
 from streams.contracts.topics import TopicNames
 
 LOGIN = {"user_id": "u1"}
@@ -117,7 +117,7 @@ def test_a_traceparent_that_is_none_is_left_behind(value: bytes) -> None:
 
 def test_every_type_has_a_topic() -> None:
     names = TopicNames("x.")
-    assert {kind: topic_of(kind, names) for kind in DATA_TYPES} == {
+    assert {kind: topic_of(kind, names) for kind in EventType} == {
         "video.uploaded": "x.events.videos",
         "campaign.created": "x.events.campaigns",
         "user.logged_in": "x.events.users",
