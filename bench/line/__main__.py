@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import psutil
 import redis
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, TopicPartition
 
 from bench.report import percentile, write
 from streams.cache.names import RedisNames
@@ -59,9 +59,14 @@ class Line:
                 "fetch.wait.max.ms": 5,
             }
         )
-        assigned: list[Any] = []
-        consumer.subscribe([system.topics.jobs(8)], on_assign=lambda _, parts: assigned.extend(parts))
-        wait_until(lambda: consumer.poll(0.1) or assigned or None, what="an assignment")
+        topic = system.topics.jobs(8)
+        places = [
+            TopicPartition(topic, n) for n in consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        ]
+        for place in places:
+            # From the end of now: a subscription finds its place too late for the first event.
+            place.offset = consumer.get_watermark_offsets(place, timeout=10)[1]
+        consumer.assign(places)
         times = []
         for number in range(self._repeats):
             video = f"v{number}-{uuid.uuid4().hex[:6]}"
