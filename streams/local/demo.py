@@ -53,7 +53,7 @@ def run_demo(options: DemoOptions) -> bool:
 def run_dev(options: DemoOptions) -> None:
     """Runs everything until Ctrl-C; what it writes is kept for the next time."""
     with Display() as display, LocalSystem(_config(options, throw_away=False), display.say) as system:
-        display.say(f"ready: API {system.api_url}/api/precompute/docs")
+        display.say(f"ready: console {system.api_url}/console")
         _print_addresses(Console(stderr=True), system)
         wait_for_signal()
 
@@ -140,6 +140,7 @@ def _print_next_steps(user_id: str, video_id: str, system: LocalSystem) -> None:
 
 
 def _print_addresses(console: Console, system: LocalSystem) -> None:
-    console.print(f"API      {system.api_url}/api/precompute/docs", soft_wrap=True)
+    console.print(f"console  {system.api_url}/console", soft_wrap=True)
+    console.print(f"API      {system.api_url}/api/precompute/openapi.json", soft_wrap=True)
     for name, process in system.roles.items():
         console.print(f"{name:8} {process.metrics_url}", soft_wrap=True)

@@ -98,7 +98,9 @@ class Dispatcher(BackgroundService):
     def drop(self, unwanted: Callable[[QueuedJob], bool]) -> None:
         """Forgets waiting jobs: their partitions are somebody else's now, or the process ends."""
         parked = {id(queued) for queued in self._limits.parked() if unwanted(queued)}
-        dropped = [*self._queues.drop(unwanted), *self._delays.drop(unwanted), *self._limits.drop(parked)]
+        unparked = self._limits.drop(parked)
+        JOBS_PARKED.dec(len(unparked))
+        dropped = [*self._queues.drop(unwanted), *self._delays.drop(unwanted), *unparked]
         for queued in dropped:
             self._on_left(queued)
 
@@ -137,7 +139,7 @@ class Dispatcher(BackgroundService):
 
     def _may_start(self, queued: QueuedJob) -> bool:
         """False where the job was shed, or waits for one of its limits."""
-        if self._guard.sheds(queued.job.why):
+        if self._guard.sheds(queued.job):
             self._processor.skip(queued, Reason.SHED)
             self._end(queued, None)
             return False

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from streams.contracts.errors import ConfigurationError
-from streams.contracts.jobs import PRIORITIES, Priority, Why
+from streams.contracts.jobs import PRIORITIES, Job, Priority, Why
 from streams.ops.metrics import OVERLOAD_LEVEL
 
 #: What is dropped at each level. The order is a promise: see docs/explanation/priority.md.
@@ -48,5 +48,6 @@ class OverloadGuard:
             self.level = 0
         OVERLOAD_LEVEL.set(self.level)
 
-    def sheds(self, why: Why) -> bool:
-        return why in SHED[self.level]
+    def sheds(self, job: Job) -> bool:
+        """Whether the job is dropped now; never one that somebody asked for, whatever it is called."""
+        return job.priority < Priority.OPERATOR and job.why in SHED[self.level]
