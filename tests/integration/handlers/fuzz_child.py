@@ -115,7 +115,7 @@ def main(folder: Path, count: int, number: int) -> None:
 
 
 def peak_mib() -> float:
-    """The most this process held; ru_maxrss would also count what started it, as Linux keeps it across exec."""
+    """The most this process held; ru_maxrss, kept across exec, would also count what started it."""
     status = Path("/proc/self/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) / 1024
