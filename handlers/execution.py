@@ -67,14 +67,7 @@ def run_cpu_batch(
     An input that does not decode fails alone; an exception of the handler fails every other item.
     """
     found = _find(task, module)
-    answers: list[bytes | PrecomputeError] = []
-    inputs: dict[int, Any] = {}
-    for index, payload in enumerate(payloads):
-        answers.append(b"")
-        try:
-            inputs[index] = decode_input(found, payload)
-        except Reject as exc:
-            answers[index] = exc
+    answers, inputs = _decode_batch(found, payloads)
     try:
         chosen = [decode_context(contexts[index]) for index in inputs]
         with memory_cap(found.memory_mb):
@@ -85,6 +78,20 @@ def run_cpu_batch(
         for index in inputs:
             answers[index] = exc
     return answers
+
+
+def _decode_batch(
+    found: Handler, payloads: Sequence[bytes]
+) -> tuple[list[bytes | PrecomputeError], dict[int, Any]]:
+    """A place for each answer, taken where an input does not decode; and the other inputs, by place."""
+    answers: list[bytes | PrecomputeError] = [b""] * len(payloads)
+    inputs: dict[int, Any] = {}
+    for index, payload in enumerate(payloads):
+        try:
+            inputs[index] = decode_input(found, payload)
+        except Reject as exc:
+            answers[index] = exc
+    return answers, inputs
 
 
 async def run_io(found: Handler, payload: bytes, context: Context) -> bytes:
@@ -106,14 +113,7 @@ async def run_io_batch(
     found: Handler, payloads: Sequence[bytes], contexts: Sequence[Context]
 ) -> list[bytes | PrecomputeError]:
     """Runs one batch of an io handler; as `run_cpu_batch`. Cancellation passes through."""
-    answers: list[bytes | PrecomputeError] = []
-    inputs: dict[int, Any] = {}
-    for index, payload in enumerate(payloads):
-        answers.append(b"")
-        try:
-            inputs[index] = decode_input(found, payload)
-        except Reject as exc:
-            answers[index] = exc
+    answers, inputs = _decode_batch(found, payloads)
     try:
         results = await found.function(list(inputs.values()), [contexts[index] for index in inputs])
         for index, result in zip(inputs, results, strict=True):
