@@ -1,12 +1,17 @@
-"""How many records of a topic a consumer group has not committed yet."""
+"""How many records of a topic a consumer group has not committed yet.
+
+The group's offsets are asked for by a consumer of that group which never subscribes, so it never joins.
+The admin client's own call, `list_consumer_group_offsets`, ends the whole process with a segmentation fault
+when the group's coordinator moves or still loads (librdkafka issue 5040), as at each restart of a broker.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
-from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.contracts.clock import SYSTEM_CLOCK, Clock
@@ -15,6 +20,12 @@ from streams.kafka.config import KAFKA_LOG, librdkafka_config
 from streams.settings import Settings
 
 ANSWER_WITHIN_S = 5.0
+ASK_AGAIN_S = 0.1
+_COORDINATOR_MOVES = (
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+)
 #: Consoles and scrapers ask often; the broker need not be asked each time.
 KEPT_S = 1.0
 
@@ -30,6 +41,7 @@ class GroupLag:
         self._topics = list(topics)
         self._clock = clock
         self._admin: AdminClient | None = None
+        self._member: Consumer | None = None
         self._partitions: list[TopicPartition] = []
         self._kept: dict[str, int] = {}
         self._read_at = float("-inf")
@@ -45,44 +57,46 @@ class GroupLag:
 
     def _ask(self) -> dict[str, int]:
         try:
-            return self._lag(self._client())
+            if self._admin is None or self._member is None:
+                conf = librdkafka_config(self._settings)
+                self._admin = AdminClient(conf, logger=KAFKA_LOG)
+                self._member = Consumer({**conf, "group.id": self._group}, logger=KAFKA_LOG)
+            self._find_partitions(self._admin)
+            return self._lag(self._admin, self._member)
         except KafkaException as exc:
             raise UnavailableError(f"Kafka does not answer: {exc.args[0].str()}") from exc
 
-    def _client(self) -> AdminClient:
-        if self._admin is None:
-            self._admin = AdminClient(librdkafka_config(self._settings), logger=KAFKA_LOG)
+    def _find_partitions(self, admin: AdminClient) -> None:
         if not self._partitions:
-            topics = self._admin.list_topics(timeout=ANSWER_WITHIN_S).topics
+            topics = admin.list_topics(timeout=ANSWER_WITHIN_S).topics
             self._partitions = [
                 TopicPartition(name, number)
                 for name in self._topics
                 if name in topics
                 for number in topics[name].partitions
             ]
-        return self._admin
 
-    def _lag(self, admin: AdminClient) -> dict[str, int]:
-        ends = {
-            (tp.topic, tp.partition): future.result().offset
-            for tp, future in self._offsets(admin, OffsetSpec.latest()).items()
-        }
-        starts = {
-            (tp.topic, tp.partition): future.result().offset
-            for tp, future in self._offsets(admin, OffsetSpec.earliest()).items()
-        }
-        asked = [ConsumerGroupTopicPartitions(self._group, self._partitions)]
-        group = admin.list_consumer_group_offsets(asked, request_timeout=ANSWER_WITHIN_S)[
-            self._group
-        ].result()
+    def _lag(self, admin: AdminClient, member: Consumer) -> dict[str, int]:
+        ends = self._offsets(admin, OffsetSpec.latest())
+        starts = self._offsets(admin, OffsetSpec.earliest())
         lag = dict.fromkeys(self._topics, 0)
-        for tp in group.topic_partitions:
+        for tp in self._committed(member):
             place = (tp.topic, tp.partition)
             committed = tp.offset if tp.offset >= 0 else starts[place]
             lag[tp.topic] += max(0, ends[place] - max(committed, starts[place]))
         return lag
 
-    def _offsets(self, admin: AdminClient, spec: OffsetSpec) -> dict[TopicPartition, Any]:
-        return admin.list_offsets(  # type: ignore[no-any-return]
-            dict.fromkeys(self._partitions, spec), request_timeout=ANSWER_WITHIN_S
-        )
+    def _committed(self, member: Consumer) -> list[TopicPartition]:
+        """Waits while the group's coordinator loads, which takes a moment after its broker started."""
+        deadline = self._clock.monotonic() + ANSWER_WITHIN_S
+        while True:
+            try:
+                return member.committed(self._partitions, timeout=ANSWER_WITHIN_S)
+            except KafkaException as exc:
+                if exc.args[0].code() not in _COORDINATOR_MOVES or self._clock.monotonic() >= deadline:
+                    raise
+            time.sleep(ASK_AGAIN_S)
+
+    def _offsets(self, admin: AdminClient, spec: OffsetSpec) -> dict[tuple[str, int], int]:
+        found = admin.list_offsets(dict.fromkeys(self._partitions, spec), request_timeout=ANSWER_WITHIN_S)
+        return {(tp.topic, tp.partition): future.result().offset for tp, future in found.items()}

@@ -69,6 +69,7 @@ class RoleProcess:
         with httpx.Client(timeout=2.0, trust_env=False) as client:
             while time.monotonic() < deadline:
                 if self.has_ended():
+                    last = f"it ended with exit code {self.exit_code}"
                     break
                 try:
                     response = client.get(f"http://127.0.0.1:{self.metrics_port}/readyz")
@@ -82,7 +83,12 @@ class RoleProcess:
         raise UnavailableError(f"the {self.role} role did not get ready ({last}):\n{self.log_end()}")
 
     def has_ended(self) -> bool:
-        return self._process is not None and self._process.poll() is not None
+        return self.exit_code is not None
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; below zero where a signal ended it, -11 for a segmentation fault."""
+        return self._process.poll() if self._process is not None else None
 
     def log_end(self) -> str:
         try:
