@@ -84,7 +84,7 @@ UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate
 lock:            ## compile the pinned, hashed requirement files (needs uv)
 	$(UV_COMPILE) --all-extras --group dev -o requirements/dev.txt
 	$(UV_COMPILE) --extra video --extra captions --extra forest --extra local --group build -c requirements/dev.txt -o requirements/demo.txt
-	$(UV_COMPILE) --extra video --extra captions --extra forest --group build -c requirements/dev.txt -o requirements/runtime.txt
+	$(UV_COMPILE) --extra video --extra captions --extra forest --extra tracing --group build -c requirements/dev.txt -o requirements/runtime.txt
 
 clean:           ## remove what make made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist *.egg-info
