@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, get_origin
 
@@ -44,6 +45,10 @@ class HandlerConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     #: JSON file that points task types at HTTP services (docs/how-to/write-a-handler.md).
     http_handlers: str = ""
+    #: What `precompute handlers manifest` wrote: the streams role and the API then import no handler.
+    handler_manifest: str = ""
+    #: Seconds an answer stays fresh, `ctr_prediction=3600,dashboard_data=600`; the same in all roles.
+    task_ttl_s: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.llm_provider not in ("", "openai", "anthropic", "grammar"):
@@ -53,6 +58,25 @@ class HandlerConfig(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("llm_timeout_s", "llm_max_tokens"):
             if getattr(self, name) <= 0:
                 raise ConfigurationError(f"{PREFIX}{name.upper()}: must be above zero")
+        _ = self.ttls
+
+    @property
+    def ttls(self) -> dict[str, float]:
+        """Task type to seconds, of those that `task_ttl_s` names."""
+        found: dict[str, float] = {}
+        for pair in self.task_ttl_s:
+            task, _, text = pair.partition("=")
+            try:
+                seconds = float(text)
+            except ValueError:
+                seconds = 0.0
+            if not 0 < seconds < math.inf:
+                raise ConfigurationError(
+                    f"{PREFIX}TASK_TTL_S: {pair!r} is no task type with its seconds; "
+                    "write it as ctr_prediction=3600,dashboard_data=600"
+                )
+            found[task.strip()] = seconds
+        return found
 
 
 #: Variables that go by a name others have given them.

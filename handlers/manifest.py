@@ -76,6 +76,13 @@ class Manifest:
                 table[action] = (*table.get(action, ()), one.spec.name)
         return MappingProxyType(table)
 
+    def with_ttls(self, ttls: Mapping[str, float]) -> Manifest:
+        """The same with other TTLs, by task; raises `ConfigurationError` for a task nobody declares."""
+        check_ttls(ttls, self.catalogue)
+        return Manifest(
+            msgspec.structs.replace(one, spec=with_ttl(one.spec, ttls)) for one in self.entries.values()
+        )
+
     def encode(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(list(self.entries.values())), indent=2)
 
@@ -88,6 +95,20 @@ def read_manifest(path: Path) -> Manifest:
         raise ConfigurationError(f"handler manifest {path}: {exc.strerror}") from exc
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise ConfigurationError(f"handler manifest {path}: {exc}") from exc
+
+
+def with_ttl(spec: TaskSpec, ttls: Mapping[str, float]) -> TaskSpec:
+    ttl_s = ttls.get(spec.name)
+    return spec if ttl_s is None else msgspec.structs.replace(spec, ttl_s=ttl_s)
+
+
+def check_ttls(ttls: Mapping[str, float], catalogue: TaskCatalogue) -> None:
+    """Raises `ConfigurationError` for the TTL of a task type that does not exist."""
+    for task in ttls:
+        if task not in catalogue:
+            raise ConfigurationError(
+                f"PRECOMPUTE_TASK_TTL_S: unknown task type {task!r}; known are {', '.join(catalogue)}"
+            )
 
 
 def _entry(one: Handler) -> ManifestEntry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
@@ -9,10 +10,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 
-from handlers.config import load_handler_config
+from handlers.config import HandlerConfig, load_handler_config
 from handlers.contract import EventDeclaration, Handler
 from handlers.http_service import load_http_handlers
-from handlers.manifest import Manifest
+from handlers.manifest import Manifest, check_ttls, read_manifest, with_ttl
 from streams.contracts.errors import ConfigurationError
 from streams.contracts.events import add_event_type
 from streams.contracts.outcomes import NotAvailable
@@ -95,7 +96,8 @@ def load_handlers(modules: Sequence[str] = (), *, environ: Mapping[str, str] = o
     `ConfigurationError` in one line for a module that does not import, that has no handler, or that declares
     a name twice.
     """
-    services = _http_handlers(environ)
+    config = load_handler_config(environ)
+    services = _http_handlers(config, environ)
     replaced = {one.task for one in services}
     built_in = [one for name in BUILTIN_MODULES for one in declared_in(_import(name))]
     handlers = [*services, *(one for one in built_in if one.task not in replaced)]
@@ -103,18 +105,40 @@ def load_handlers(modules: Sequence[str] = (), *, environ: Mapping[str, str] = o
     for name in dict.fromkeys([*_entry_point_modules(), *modules]):
         module = _import(name)
         found = declared_in(module)
-        declared = [value for value in vars(module).values() if isinstance(value, EventDeclaration)]
+        declared = _events_in(module)
         if not found and not declared:
             raise ConfigurationError(f"handler module {name} declares nothing; decorate a function in it")
         handlers += found
         events += declared
     for event in events:
         add_event_type(event.type, event.data, event.stream)
-    return Registry(handlers, events)
+    registry = Registry(handlers, events)
+    ttls = config.ttls
+    if not ttls:
+        return registry
+    check_ttls(ttls, registry.catalogue)
+    return Registry(
+        [dataclasses.replace(one, spec=with_ttl(one.spec, ttls)) for one in registry.values()], events
+    )
 
 
-def _http_handlers(environ: Mapping[str, str]) -> list[Handler]:
-    path = load_handler_config(environ).http_handlers
+def load_manifest(modules: Sequence[str] = (), *, environ: Mapping[str, str] = os.environ) -> Manifest:
+    """What the handlers declare, for a role that runs none.
+
+    With `PRECOMPUTE_HANDLER_MANIFEST` no handler is imported: `modules` then name only those with event types
+    of your own. Raises `ConfigurationError` in one line.
+    """
+    config = load_handler_config(environ)
+    if not config.handler_manifest:
+        return load_handlers(modules, environ=environ).manifest
+    for name in modules:
+        for event in _events_in(_import(name)):
+            add_event_type(event.type, event.data, event.stream)
+    return read_manifest(Path(config.handler_manifest)).with_ttls(config.ttls)
+
+
+def _http_handlers(config: HandlerConfig, environ: Mapping[str, str]) -> list[Handler]:
+    path = config.http_handlers
     return load_http_handlers(Path(path), environ) if path else []
 
 
@@ -122,6 +146,10 @@ def declared_in(module: ModuleType) -> list[Handler]:
     """The handlers a module declares; one it merely imported belongs to its own module."""
     values = vars(module).values()
     return [value for value in values if isinstance(value, Handler) and value.module == module.__name__]
+
+
+def _events_in(module: ModuleType) -> list[EventDeclaration]:
+    return [value for value in vars(module).values() if isinstance(value, EventDeclaration)]
 
 
 def _import(name: str) -> ModuleType:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from handlers.registry import Registry, load_handlers
+from handlers.manifest import Manifest
+from handlers.registry import load_manifest
 from predictor.actions import BUILTIN_ACTIONS, ActionRegistry, ActionSpec
 from predictor.history import History
 from predictor.holdout import HoldoutConfig
@@ -41,7 +42,7 @@ class Components:
     """The parts of the streams role; `start` before Faust starts, `stop` after it stopped."""
 
     def __init__(self, settings: Settings) -> None:
-        registry = load_handlers(settings.handler_modules)
+        declared = load_manifest(settings.handler_modules)
         names = RedisNames(settings.namespace)
         redis = connect(settings)
         self.gap_ms = millis(settings.session_gap_s)
@@ -52,12 +53,12 @@ class Components:
         self.scores = PredictionScores()
         self.freshness = FreshnessFilter(redis, names, SYSTEM_CLOCK)
         model = ServingModel(settings.model_store)
-        actions = known_actions(registry)
+        actions = known_actions(declared)
         conditions = _conditions(settings, self.scores, actions)
         self.speculator = _speculator(settings, model, conditions, actions)
-        self.processor = _processor(settings, registry, self.speculator, self.scores)
+        self.processor = _processor(settings, declared, self.speculator, self.scores)
         self.publisher = SlicePublisher(self.output, settings.topics, self.counters)
-        self.mirror = Mirror(redis, names, registry.catalogue, self.ledger)
+        self.mirror = Mirror(redis, names, declared.catalogue, self.ledger)
         self._redis = redis
         self._services = ServiceGroup(
             [
@@ -71,7 +72,7 @@ class Components:
                     redis=redis,
                     names=names,
                     counters=self.counters,
-                    tasks=registry.catalogue,
+                    tasks=declared.catalogue,
                     holdout=_holdout(settings),
                     clock=SYSTEM_CLOCK,
                 ),
@@ -103,19 +104,19 @@ def _holdout(settings: Settings) -> HoldoutConfig:
     return HoldoutConfig(fraction=settings.holdout, salt=settings.holdout_salt)
 
 
-def known_actions(registry: Registry) -> ActionRegistry:
+def known_actions(declared: Manifest) -> ActionRegistry:
     """The built-in actions, and what the handlers' own `answers` add to them."""
     specs = dict(BUILTIN_ACTIONS)
-    for action, tasks in registry.answers.items():
+    for action, tasks in declared.answers.items():
         known = specs.get(action)
         own = tuple(task for task in tasks if known is None or task not in known.tasks)
-        entity = registry.catalogue[tasks[0]].entity
+        entity = declared.catalogue[tasks[0]].entity
         specs[action] = (
             msgspec.structs.replace(known, tasks=(*known.tasks, *own))
             if known is not None
             else ActionSpec(name=action, entity=entity, tasks=own)
         )
-    return ActionRegistry(specs.values(), tasks=registry.catalogue)
+    return ActionRegistry(specs.values(), tasks=declared.catalogue)
 
 
 def _conditions(settings: Settings, scores: PredictionScores, actions: ActionRegistry) -> Conditions:
@@ -141,12 +142,12 @@ def _speculator(
 
 
 def _processor(
-    settings: Settings, registry: Registry, speculator: Speculator, scores: PredictionScores
+    settings: Settings, declared: Manifest, speculator: Speculator, scores: PredictionScores
 ) -> SliceProcessor:
-    triggers = TriggerTable([*BUILTIN_TRIGGERS, *registry.triggers], registry.catalogue)
+    triggers = TriggerTable([*BUILTIN_TRIGGERS, *declared.triggers], declared.catalogue)
     return SliceProcessor(
         triggers=triggers,
-        tasks=registry.catalogue,
+        tasks=declared.catalogue,
         speculator=speculator,
         scores=scores,
         partitions=settings.partitions,

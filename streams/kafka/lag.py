@@ -91,10 +91,12 @@ class GroupLag:
         deadline = self._clock.monotonic() + ANSWER_WITHIN_S
         while True:
             try:
-                return member.committed(self._partitions, timeout=ANSWER_WITHIN_S)
+                found: list[TopicPartition] = member.committed(self._partitions, timeout=ANSWER_WITHIN_S)
             except KafkaException as exc:
                 if exc.args[0].code() not in _COORDINATOR_MOVES or self._clock.monotonic() >= deadline:
                     raise
+            else:
+                return found
             time.sleep(ASK_AGAIN_S)
 
     def _offsets(self, admin: AdminClient, spec: OffsetSpec) -> dict[tuple[str, int], int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers.registry import load_handlers
+from handlers.registry import load_manifest
 from streams.cache.connection import connect
 from streams.cache.counters import FleetCounters
 from streams.cache.inputs import MirrorReader
@@ -45,11 +45,11 @@ class WebServices:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        registry = load_handlers(settings.handler_modules)
-        self.tasks = registry.catalogue
+        declared = load_manifest(settings.handler_modules)
+        self.tasks = declared.catalogue
         self.names = RedisNames(settings.namespace)
         self.redis = connect(settings)
-        self.triggers = TriggerTable([*BUILTIN_TRIGGERS, *registry.triggers], self.tasks)
+        self.triggers = TriggerTable([*BUILTIN_TRIGGERS, *declared.triggers], self.tasks)
         self._make_readers()
         self._make_writers()
         self._make_actions()
