@@ -9,26 +9,29 @@ import msgspec
 import redis.asyncio as aioredis
 
 from streams.cache.connection import AWAY
+from streams.cache.job_walk import JobCursor, JobWalk
 from streams.cache.ledger import JobRecord, LedgerReader
 from streams.cache.names import RedisNames
 from streams.contracts.errors import UnavailableError
 from streams.contracts.states import Status
 
-#: Read at once from each status of each task; the page is cut from all of them together.
-_STEP = 100
-#: Jobs of one page's search that share a millisecond with its cursor: more are not told apart.
-_TIES = 64
+#: Records read at once while a filter looks for the few that match.
+_STEP = 500
 #: Oldest queued jobs of each task that are looked at: enough to see each priority's.
 _OLDEST = 10
 #: Jobs looked at for one page; beyond that the page ends short and its cursor goes on.
 MOST_SCANNED = 2_000
 
 
-class JobCursor(msgspec.Struct, frozen=True):
-    """The last job of a page: when it got to its status (ms), and its id."""
+class _Facts(msgspec.Struct):
+    """Of a job's facts, those that a filter asks for."""
 
-    at: int
-    id: str
+    user_id: str
+    why: str
+    key: str
+
+
+_facts = msgspec.json.Decoder(_Facts)
 
 
 class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,10 +43,15 @@ class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     key: str = ""
 
-    def matches(self, record: JobRecord) -> bool:
-        facts = record.facts
+    @property
+    def is_narrow(self) -> bool:
+        """Whether jobs of the right status and task may still not match."""
+        return bool(self.user_id or self.why or self.key)
+
+    def matches(self, facts: _Facts | None) -> bool:
         return (
-            self.user_id in ("", facts.user_id)
+            facts is not None
+            and self.user_id in ("", facts.user_id)
             and self.why in ("", facts.why)
             and self.key in ("", facts.key)
         )
@@ -64,20 +72,23 @@ class JobSearch:
         self, wanted: JobFilter, *, limit: int, after: JobCursor | None = None
     ) -> tuple[list[JobRecord], JobCursor | None]:
         """Up to `limit` jobs, and the cursor of the next page; None at the end."""
+        walk = JobWalk(self._redis, self._lists_of(wanted), after)
         found: list[JobRecord] = []
         scanned = 0
         while scanned < MOST_SCANNED:
-            places = await self._places(wanted, after)
+            places = await walk.step()
             if not places:
                 return found, None
-            records = await self._ledger.records([place.id for place in places])
-            for place, record in zip(places, records, strict=True):
-                after = place
-                if record is not None and wanted.matches(record):
-                    found.append(record)
-                    if len(found) == limit:
-                        return found, after
-            scanned += len(places)
+            while places:
+                count = _STEP if wanted.is_narrow else limit - len(found)
+                part, places = places[:count], places[count:]
+                for place, record in zip(part, await self._matching(wanted, part), strict=True):
+                    after = place
+                    if record is not None:
+                        found.append(record)
+                        if len(found) == limit:
+                            return found, after
+                scanned += len(part)
         return found, after
 
     async def oldest_queued(self) -> dict[int, int]:
@@ -103,20 +114,31 @@ class JobSearch:
         width = len(self._tasks)
         return {status: sum(counts[i * width : (i + 1) * width]) for i, status in enumerate(statuses)}
 
-    async def _places(self, wanted: JobFilter, after: JobCursor | None) -> list[JobCursor]:
+    def _lists_of(self, wanted: JobFilter) -> list[str]:
+        tasks = wanted.tasks or self._tasks
+        if wanted.key:
+            # A key begins with its task: the lists of others hold no job of it.
+            tasks = tuple(task for task in tasks if wanted.key.startswith(f"{task}:"))
+        statuses = wanted.statuses or tuple(Status)
+        return [self._names.jobs_in(status, task) for status in statuses for task in tasks]
+
+    async def _matching(self, wanted: JobFilter, places: Sequence[JobCursor]) -> list[JobRecord | None]:
+        """The record of each place that matches, None for the others."""
+        ids = [place.id for place in places]
+        if not wanted.is_narrow:
+            return await self._ledger.records(ids)
+        chosen = [
+            one for one, facts in zip(ids, await self._facts(ids), strict=True) if wanted.matches(facts)
+        ]
+        records = dict(zip(chosen, await self._ledger.records(chosen), strict=True))
+        return [records.get(one) for one in ids]
+
+    async def _facts(self, ids: Sequence[str]) -> list[_Facts | None]:
+        """Without the timelines, which are most of a record."""
         pipe = self._redis.pipeline(transaction=False)
-        most: Any = after.at if after is not None else "+inf"
-        for status in wanted.statuses or tuple(Status):
-            for task in wanted.tasks or self._tasks:
-                name = self._names.jobs_in(status, task)
-                pipe.zrevrangebyscore(name, most, "-inf", start=0, num=_STEP + _TIES, withscores=True)
-        parts = await _execute(pipe)
-        places = [JobCursor(int(score), name.decode()) for part in parts for name, score in part]
-        places.sort(key=lambda place: (-place.at, place.id))
-        if after is not None:
-            behind = (-after.at, after.id)
-            places = [place for place in places if (-place.at, place.id) > behind]
-        return places[:_STEP]
+        for one in ids:
+            pipe.hget(self._names.job(one), "facts")
+        return [_facts.decode(data) if data else None for data in await _execute(pipe)]
 
 
 async def _execute(pipe: Any) -> list[Any]:

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from fastapi import APIRouter, Path, Query, Request
 
-from streams.cache.job_search import JobCursor, JobFilter
+from streams.cache.job_search import JobFilter
+from streams.cache.job_walk import JobCursor
 from streams.cache.ledger import JobRecord
 from streams.contracts.jobs import Why
 from streams.contracts.results import timestamp

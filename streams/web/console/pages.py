@@ -10,7 +10,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
-from streams.cache.job_search import JobCursor
+from streams.cache.job_walk import JobCursor
 from streams.cache.presence import living_workers
 from streams.contracts.clock import SYSTEM_CLOCK, millis
 from streams.contracts.errors import CacheKeyError
@@ -24,7 +24,7 @@ from streams.web.console.overview import overview
 from streams.web.console.rendering import page
 from streams.web.cursors import decode_cursor, encode_cursor
 from streams.web.job_routes import job_filter
-from streams.web.letter_routes import SHOWN_BYTES
+from streams.web.letter_routes import SHOWN_BYTES, is_dropped
 from streams.web.letters import LetterCursor
 from streams.web.problems import Problem
 from streams.web.services import WebServices
@@ -90,12 +90,17 @@ async def show_letters(
     box = web.letters["events" if source == "events" else "jobs"]
     before = decode_cursor(cursor, LetterCursor) if cursor else None
     found, following = await box.newest(LETTERS_A_PAGE, before)
-    chosen = [letter for letter in found if reason in ("", letter.reason)]
+    marks = await web.marks.of(found)
+    chosen = [
+        letter
+        for letter in found
+        if reason in ("", letter.reason) and not is_dropped(marks.get(letter.place))
+    ]
     return page(
         request,
         "letters.html",
         letters=chosen,
-        replayed=await web.replayer.times(chosen),
+        marks=marks,
         source=source,
         reason=reason,
         reasons=sorted({letter.reason for letter in found}),
@@ -112,8 +117,8 @@ async def show_letter(request: Request, place: Text) -> Response:
         raise Problem(404, "that letter is no longer kept")
     letter = found[0]
     text = letter.value[: 10 * SHOWN_BYTES].decode("utf-8", "replace")
-    times = await web.replayer.times([letter])
-    return page(request, "letter.html", letter=letter, source=source, payload=text, replayed=times.get(place))
+    marks = await web.marks.of([letter])
+    return page(request, "letter.html", letter=letter, source=source, payload=text, mark=marks.get(place))
 
 
 @router.get("/cache")

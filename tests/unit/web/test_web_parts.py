@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.cache.job_search import JobCursor
+from streams.cache.job_walk import JobCursor
 from streams.cache.scorecards import Calibration, Scorecard, merged_bins
 from streams.contracts.clock import ManualClock
 from streams.contracts.errors import ConfigurationError
