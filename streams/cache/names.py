@@ -96,6 +96,11 @@ class RedisNames(msgspec.Struct, frozen=True):
         return f"{self._base}:replayed"
 
     @property
+    def dropped(self) -> str:
+        """Sorted set of dead letters (topic/partition/offset) by the time somebody said to forget them."""
+        return f"{self._base}:dropped"
+
+    @property
     def batches(self) -> str:
         """Sorted set of batch ids by the time they were handed in."""
         return f"{self._base}:batches"

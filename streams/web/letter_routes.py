@@ -11,8 +11,9 @@ from streams.contracts.results import timestamp
 from streams.web.access import services
 from streams.web.callers import caller_of
 from streams.web.cursors import LONGEST, decode_cursor, encode_cursor
+from streams.web.letter_marks import Mark, Settled
 from streams.web.letters import MOST_A_PARTITION, Letter, LetterCursor
-from streams.web.models import ReplayBody
+from streams.web.models import LettersBody
 from streams.web.problems import Problem
 from streams.web.services import WebServices
 
@@ -30,6 +31,7 @@ async def letters(
     reason: Annotated[str, Query(max_length=64)] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     payload: Annotated[bool, Query(description="the original bytes, as text")] = False,
+    dropped: Annotated[bool, Query(description="those that were dropped, too")] = False,
     cursor: Annotated[str | None, Query(max_length=LONGEST)] = None,
 ) -> dict[str, Any]:
     """Newest first, of jobs or of events; payloads only where they are asked for."""
@@ -37,17 +39,18 @@ async def letters(
     before = decode_cursor(cursor, LetterCursor) if cursor else None
     found, following = await web.letters[source].newest(limit, before)
     chosen = [letter for letter in found if reason in ("", letter.reason)]
-    replayed = await web.replayer.times(chosen)
+    marks = await web.marks.of(chosen)
+    listed = [letter for letter in chosen if dropped or not is_dropped(marks.get(letter.place))]
     return {
         "success": True,
         "source": source,
-        "letters": [shown(letter, replayed.get(letter.place), payload=payload) for letter in chosen],
+        "letters": [shown(letter, marks.get(letter.place), payload=payload) for letter in listed],
         "next": encode_cursor(following) if following is not None else None,
     }
 
 
 @router.post("/dlq/replay", summary="Send dead letters again")
-async def replay(request: Request, body: ReplayBody) -> dict[str, Any]:
+async def replay(request: Request, body: LettersBody) -> dict[str, Any]:
     """Named places, or the newest of a reason or task that were not replayed yet. `dry_run` only lists them.
 
     A job letter becomes a new job, with all of its attempts; an event letter the same event again.
@@ -61,15 +64,30 @@ async def replay(request: Request, body: ReplayBody) -> dict[str, Any]:
     return {"success": True, "replayed": replayed, "letters": msgspec.to_builtins(results)}
 
 
-async def choose(web: WebServices, body: ReplayBody) -> list[Letter]:
-    """The letters that a replay means."""
+@router.post("/dlq/drop", summary="Forget dead letters")
+async def drop(request: Request, body: LettersBody) -> dict[str, Any]:
+    """Named places, or the newest of a reason or task about which nothing was done yet.
+
+    Kafka keeps the records until their time is over, and a place may still be replayed; lists and filters
+    leave them out. `dry_run` only lists them.
+    """
+    web = services(request)
+    chosen = await choose(web, body)
+    places = [letter.place for letter in chosen]
+    if not body.dry_run:
+        await web.operations.drop(caller_of(request), chosen)
+    return {"success": True, "dry_run": body.dry_run, "dropped": len(chosen), "letters": places}
+
+
+async def choose(web: WebServices, body: LettersBody) -> list[Letter]:
+    """The letters that somebody means; raises `Problem` (422) where nothing says which."""
     box = web.letters[body.source]
     if body.letters is not None:
         return await box.at(body.letters)
     if not body.reason and not body.task:
         raise Problem(422, "name letters, a reason or a task", field="letters")
     found, _ = await box.newest(MOST_A_PARTITION)
-    done = await web.replayer.times(found)
+    done = await web.marks.of(found)
     return [
         letter
         for letter in found
@@ -79,7 +97,11 @@ async def choose(web: WebServices, body: ReplayBody) -> list[Letter]:
     ]
 
 
-def shown(letter: Letter, replayed_at: int | None, *, payload: bool) -> dict[str, Any]:
+def is_dropped(mark: Mark | None) -> bool:
+    return mark is not None and mark.settled is Settled.DROPPED
+
+
+def shown(letter: Letter, mark: Mark | None, *, payload: bool) -> dict[str, Any]:
     fields = msgspec.structs.asdict(letter)
     value = fields.pop("value")
     del fields["headers"], fields["partition"], fields["offset"]
@@ -87,7 +109,10 @@ def shown(letter: Letter, replayed_at: int | None, *, payload: bool) -> dict[str
     return {
         **fields,
         "at": timestamp(letter.at),
-        "replayed_at": timestamp(replayed_at) if replayed_at is not None else None,
+        **{
+            f"{kind.value}_at": timestamp(mark.at) if mark and mark.settled is kind else None
+            for kind in Settled
+        },
         "bytes": len(value),
         **({"payload": text} if payload else {}),
     }

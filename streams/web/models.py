@@ -95,8 +95,8 @@ class InvalidateBody(Body):
     confirm: bool = False
 
 
-class ReplayBody(Body):
-    """Which dead letters to replay: named places, or all of a reason. `dry_run` only counts them."""
+class LettersBody(Body):
+    """Which dead letters: named places, or all of a reason or task. `dry_run` only lists them."""
 
     source: Annotated[str, Field(pattern="^(jobs|events)$")] = "jobs"
     letters: list[Annotated[str, Field(max_length=300)]] | None = Field(

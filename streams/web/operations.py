@@ -24,6 +24,7 @@ from streams.contracts.tasks import TaskCatalogue, TaskSpec
 from streams.web.audit import AuditLog
 from streams.web.callers import Caller
 from streams.web.intake import JobRequester
+from streams.web.letter_marks import LetterMarks, Settled
 from streams.web.letters import Letter
 from streams.web.models import Filters
 from streams.web.problems import Problem
@@ -51,6 +52,7 @@ class Workshop(msgspec.Struct, frozen=True, kw_only=True):
     ledger_writer: JobLedger
     search: JobSearch
     replayer: Replayer
+    marks: LetterMarks
 
 
 class Operations:
@@ -131,6 +133,12 @@ class Operations:
         places = ", ".join(letter.place for letter in letters[:5])
         await self._of.audit.record(caller, "replay", places, f"{len(done)} of {len(results)}")
         return results
+
+    async def drop(self, caller: Caller, letters: Sequence[Letter]) -> None:
+        """Nobody will look at these again: lists and filters leave them out from now on."""
+        await self._of.marks.put(Settled.DROPPED, letters)
+        places = ", ".join(letter.place for letter in letters[:5])
+        await self._of.audit.record(caller, "drop", places, str(len(letters)))
 
     async def quiet(self, caller: Caller, worker_id: str, *, quiet: bool) -> None:
         """Asks a worker (or `*`, all of them) to start nothing, or to go on."""

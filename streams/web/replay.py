@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import msgspec
-import redis.asyncio as aioredis
 
-from streams.cache.connection import AWAY
 from streams.cache.invalidation import Invalidator
 from streams.cache.ledger import JobLedger
-from streams.cache.names import RedisNames
 from streams.cache.reader import AnswerReader
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
 from streams.contracts.errors import JobError, UnavailableError
@@ -20,10 +18,8 @@ from streams.contracts.keys import KeyPattern
 from streams.contracts.states import Status
 from streams.contracts.topics import TopicNames
 from streams.kafka.producer import AckedProducer
+from streams.web.letter_marks import LetterMarks, Settled
 from streams.web.letters import Letter, original_headers
-
-#: As long as the letters themselves are kept.
-REMEMBERED_S = 30 * 86_400
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +33,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
 class Replayer:
     def __init__(
         self,
-        redis: aioredis.Redis,
-        names: RedisNames,
+        marks: LetterMarks,
         *,
         producer: AckedProducer,
         topics: TopicNames,
@@ -47,8 +42,7 @@ class Replayer:
         ledger: JobLedger,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._redis = redis
-        self._names = names
+        self._marks = marks
         self._producer = producer
         self._topics = topics
         self._reader = reader
@@ -59,20 +53,6 @@ class Replayer:
     async def replay(self, letters: Sequence[Letter]) -> list[Replayed]:
         """Each letter once more; returns when Kafka has them."""
         return [await self._replay(letter) for letter in letters]
-
-    async def times(self, letters: Sequence[Letter]) -> dict[str, int]:
-        """When (ms) those of the letters that were replayed were."""
-        if not letters:
-            return {}
-        try:
-            scores = await self._redis.zmscore(self._names.replayed, [letter.place for letter in letters])
-        except AWAY as exc:
-            raise UnavailableError(f"Redis does not answer: {exc}") from exc
-        return {
-            letter.place: int(score)
-            for letter, score in zip(letters, scores, strict=True)
-            if score is not None
-        }
 
     async def _replay(self, letter: Letter) -> Replayed:
         if letter.place.startswith(self._topics.jobs_dlq + "/"):
@@ -87,7 +67,9 @@ class Replayer:
             headers = original_headers(letter)
             await self._producer.send(topic, letter.value, key=letter.key or None, headers=headers)
             replayed_as = "event"
-        await self._remember(letter)
+        with contextlib.suppress(UnavailableError):
+            # The replay stands in Kafka; only its mark in the list is missing.
+            await self._marks.put(Settled.REPLAYED, [letter])
         return Replayed(place=letter.place, replayed_as=replayed_as)
 
     async def _replay_job(self, letter: Letter) -> str:
@@ -114,14 +96,3 @@ class Replayer:
             await self._invalidator.invalidate(
                 KeyPattern(job.task, job.entity, job.entity_id), at_ms=stored.computed_at
             )
-
-    async def _remember(self, letter: Letter) -> None:
-        now = self._clock.now()
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.zadd(self._names.replayed, {letter.place: millis(now)})
-        pipe.zremrangebyscore(self._names.replayed, "-inf", millis(now - REMEMBERED_S))
-        try:
-            await pipe.execute()
-        except AWAY:
-            # The replay stands in Kafka; only its mark in the list is missing.
-            return

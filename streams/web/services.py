@@ -28,6 +28,7 @@ from streams.web.groups import GroupReads
 from streams.web.idempotency import IdempotentRequests
 from streams.web.intake import EventPublisher, JobRequester
 from streams.web.keys import KeyStore
+from streams.web.letter_marks import LetterMarks
 from streams.web.letters import LetterBox
 from streams.web.off_peak import OffPeak
 from streams.web.oidc import TokenIntrospection
@@ -127,9 +128,9 @@ class WebServices:
         )
         self.refresher = Refresher(redis, names, jobs=self.jobs, mirror=self.mirror, stale_s=settings.stale_s)
         self.demand = DemandDesk(redis, names, jobs=self.jobs, quiet_s=settings.demand_quiet_s)
+        self.marks = LetterMarks(redis, names)
         self.replayer = Replayer(
-            redis,
-            names,
+            self.marks,
             producer=self.producer,
             topics=settings.topics,
             reader=self.reader,
@@ -157,6 +158,7 @@ class WebServices:
                 ledger_writer=self.ledger_writer,
                 search=self.search,
                 replayer=self.replayer,
+                marks=self.marks,
             )
         )
 

@@ -19,7 +19,7 @@ from streams.web.callers import Caller, Scope, caller_of
 from streams.web.console.rendering import page
 from streams.web.job_routes import job_filter
 from streams.web.letter_routes import choose
-from streams.web.models import Filters, ReplayBody
+from streams.web.models import Filters, LettersBody
 from streams.web.problems import Problem
 from streams.web.services import WebServices
 
@@ -124,9 +124,9 @@ def _bulk(action: str, verb: str) -> Act:
     return Act(ask, do)
 
 
-def _replay_body(fields: Fields) -> ReplayBody:
+def _letters_body(fields: Fields) -> LettersBody:
     place = fields.get("letter")
-    return ReplayBody(
+    return LettersBody(
         source="events" if fields.get("source") == "events" else "jobs",
         letters=[place] if place else None,
         reason=fields.get("reason") or None,
@@ -134,14 +134,25 @@ def _replay_body(fields: Fields) -> ReplayBody:
 
 
 async def _ask_replay(web: WebServices, fields: Fields) -> Question:
-    chosen = await choose(web, _replay_body(fields))
+    chosen = await choose(web, _letters_body(fields))
     touched = tuple(f"{letter.key}: {letter.reason}" for letter in chosen)
     count = len(chosen)
     return Question(f"Send {count} dead letters again?", f"Replay {count}", touched, is_possible=bool(chosen))
 
 
 async def _replay(web: WebServices, caller: Caller, fields: Fields) -> None:
-    await web.operations.replay(caller, await choose(web, _replay_body(fields)))
+    await web.operations.replay(caller, await choose(web, _letters_body(fields)))
+
+
+async def _ask_drop(web: WebServices, fields: Fields) -> Question:
+    chosen = await choose(web, _letters_body(fields))
+    touched = tuple(f"{letter.key}: {letter.reason}" for letter in chosen)
+    count = len(chosen)
+    return Question(f"Forget {count} dead letters?", f"Drop {count}", touched, is_possible=bool(chosen))
+
+
+async def _drop(web: WebServices, caller: Caller, fields: Fields) -> None:
+    await web.operations.drop(caller, await choose(web, _letters_body(fields)))
 
 
 async def _ask_invalidate(web: WebServices, fields: Fields) -> Question:
@@ -187,6 +198,7 @@ _ACTS: dict[str, Act] = {
     "retry-all": _bulk("retry", "Retry"),
     "cancel-all": _bulk("cancel", "Cancel"),
     "replay": Act(_ask_replay, _replay),
+    "drop": Act(_ask_drop, _drop),
     "invalidate": Act(_ask_invalidate, _invalidate),
     "refresh": Act(_ask_refresh, _refresh),
     "quiet": _quieting(quiet=True),

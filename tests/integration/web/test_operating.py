@@ -144,9 +144,36 @@ def test_a_letter_that_is_no_job_is_said_to_be_none(
     assert "not a job" in answer["letters"][0]["problem"]
 
 
+def test_a_dropped_letter_is_listed_no_more_and_no_filter_finds_it(
+    live: SystemUnderTest, api: httpx.Client, user: str
+) -> None:
+    for number in range(2):
+        live.send(live.topics.jobs_dlq, b"{}", f"{user}-{number}", [("precompute-reason", b"droppable")])
+    live.flush()
+
+    def look(**params: Any) -> list[dict[str, Any]]:
+        letters = api.get("/dlq", params={"reason": "droppable", **params}).json()["letters"]
+        return [one for one in letters if one["key"].startswith(user)]
+
+    letters = wait_until(lambda: found if len(found := look()) == 2 else None, what="the letters")
+    place = letters[0]["place"]
+    dry = api.post("/dlq/drop", json={"letters": [place], "dry_run": True}).json()
+    assert (dry["dropped"], dry["letters"], len(look())) == (1, [place], 2)
+
+    assert api.post("/dlq/drop", json={"letters": [place]}).json()["dropped"] == 1
+    assert [one["place"] for one in look()] == [letters[1]["place"]]
+    assert [one["dropped_at"] is not None for one in look(dropped=True)] == [True, False]
+    assert audited(api, "drop", place)
+
+    by_reason = {"reason": "droppable", "dry_run": True}
+    assert place not in api.post("/dlq/replay", json=by_reason).json()["letters"]
+    assert api.post("/dlq/replay", json={"letters": [place], "dry_run": True}).json()["letters"] == [place]
+
+
+@pytest.mark.parametrize("path", ["/dlq/replay", "/dlq/drop"])
 @pytest.mark.parametrize("body", [{}, {"letters": ["x"]}, {"letters": ["../../0/0"]}, {"source": "moon"}])
-def test_a_replay_of_nothing_is_refused(api: httpx.Client, body: dict[str, Any]) -> None:
-    assert api.post("/dlq/replay", json=body).status_code == 422
+def test_letters_that_nothing_names_are_refused(api: httpx.Client, body: dict[str, Any], path: str) -> None:
+    assert api.post(path, json=body).status_code == 422
 
 
 def test_what_nobody_read_is_counted_once(
