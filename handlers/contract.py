@@ -49,7 +49,7 @@ class Handler:
     kind: Kind
     input_type: Any
     result_type: Any
-    #: Part of the cache key's schema: a new version never serves an old version's answer.
+    #: Changes when the answer does: answers of a version that no worker runs any more are invalidated.
     version: str
     batch_size: int = 1
     #: Address space of the child process that runs it, in MiB; None leaves the worker's own limit.

@@ -150,6 +150,11 @@ class RedisNames(msgspec.Struct, frozen=True):
         return f"{self._base}:workers"
 
     @property
+    def versions(self) -> str:
+        """Hash of "task version" to when (ms) a worker last said that it runs it."""
+        return f"{self._base}:versions"
+
+    @property
     def quiet(self) -> str:
         """Hash of worker id, or * for all, to "1": these start nothing."""
         return f"{self._base}:quiet"

@@ -14,10 +14,12 @@ from streams.cache.batching import Batcher
 from streams.cache.connection import connect
 from streams.cache.counters import FleetCounters
 from streams.cache.inputs import MirrorReader
+from streams.cache.invalidation import Invalidator
 from streams.cache.ledger import JobLedger
 from streams.cache.names import RedisNames
 from streams.cache.presence import WorkerInfo, WorkerPresence
 from streams.cache.reader import AnswerReader
+from streams.cache.versions import HandlerVersions
 from streams.contracts.clock import SYSTEM_CLOCK
 from streams.kafka.producer import AckedProducer
 from streams.ops.health import Health, HealthServer
@@ -74,6 +76,12 @@ class WorkerRole:
         presence = WorkerPresence(
             self._redis, names, self._info, lambda asked: self.worker.quiet(quieted=asked)
         )
+        versions = HandlerVersions(
+            self._redis,
+            names,
+            {task: one.version for task, one in registry.items()},
+            Invalidator(self._redis, names, registry.catalogue),
+        )
         self._services: list[Service] = [
             self.health_server,
             counters,
@@ -83,6 +91,7 @@ class WorkerRole:
             self.finishes,
             leases,
             presence,
+            versions,
             self.worker,
         ]
 
