@@ -25,6 +25,8 @@ MARK_TTL_S = 3600
 PAGE = 500
 
 _GONE, _STAYS = 1, 2
+#: Also in a full Redis: an invalidation frees more than its marks take, and may be what makes room.
+_EVEN_IF_FULL = "#!lua flags=allow-oom"
 
 
 class Invalidator:
@@ -83,7 +85,7 @@ class Invalidator:
         tasks = self._tasks_of(pattern)
         raised = ["*"] if pattern.is_everything else tasks
         floors = (self._names.floors, self._names.floors_text)
-        await self._redis.eval(scripts.RAISE_FLOORS, 2, *floors, at, *raised)
+        await self._redis.eval(_EVEN_IF_FULL + scripts.RAISE_FLOORS, 2, *floors, at, *raised)
         return sum([await self._sweep_task(task, at) for task in tasks])
 
     async def _sweep_task(self, task: str, at: int) -> int:
@@ -102,7 +104,7 @@ class Invalidator:
         names = self._names
         args: list[Any] = [time_digits(at), MARK_TTL_S]
         touched = [n for key in keys for n in (names.result(key), names.invalidated(key), names.asked(key))]
-        found: Any = await self._redis.eval(scripts.INVALIDATE, len(touched), *touched, *args)
+        found: Any = await self._redis.eval(_EVEN_IF_FULL + scripts.INVALIDATE, len(touched), *touched, *args)
         absent = [key for key, what in zip(keys, found, strict=True) if what != _STAYS]
         await self._forget(absent)
         return sum(what == _GONE for what in found)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Any
 
 import structlog
-from fastapi import FastAPI, Query
-from fastapi.responses import Response
+from fastapi import FastAPI
 
 from streams.contracts.errors import ConfigurationError
 from streams.ops.logging import configure_logging
@@ -30,8 +29,8 @@ from streams.web.console.rendering import problem_page
 from streams.web.gate import Gate, asks_for_keys, is_loopback
 from streams.web.limits import BodyLimit
 from streams.web.openapi import install_openapi
+from streams.web.probes import add_probes
 from streams.web.problems import install_problems
-from streams.web.responses import json_response
 from streams.web.services import WebServices
 
 _log = structlog.get_logger(__name__)
@@ -87,7 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.live_regions = live.LiveRegions()
     for part in (pages, actions, live):
         app.include_router(part.router)
-    _add_probes(app, services)
+    add_probes(app, services)
     return app
 
 
@@ -105,22 +104,6 @@ async def check_access(settings: Settings, services: WebServices) -> None:
         _log.warning("no keys are asked for: this API is for this machine alone", host=settings.host)
     else:
         _log.warning("no keys are asked for (PRECOMPUTE_AUTH=off): anybody who gets here may do anything")
-
-
-def _add_probes(app: FastAPI, services: WebServices) -> None:
-    @app.get("/livez", include_in_schema=False)
-    async def livez() -> dict[str, Any]:
-        return {"ok": True}
-
-    @app.get("/readyz", include_in_schema=False)
-    async def readyz(*, verbose: Annotated[bool, Query()] = False) -> Response:
-        """Reads need Redis alone; `?verbose=true` asks Kafka as well, and changes nothing about ready."""
-        problem = await services.redis_problem()
-        failing = {"redis": problem} if problem else {}
-        body: dict[str, Any] = {"ok": not failing, "failing": failing}
-        if verbose:
-            body["kafka"] = await services.kafka_problem() or "answers"
-        return json_response(body, status=503 if failing else 200)
 
 
 def __getattr__(name: str) -> Any:

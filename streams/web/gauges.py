@@ -8,7 +8,7 @@ import math
 import redis.asyncio as aioredis
 import structlog
 
-from streams.cache.connection import AWAY
+from streams.cache.memory import read_memory
 from streams.contracts.errors import UnavailableError
 from streams.kafka.lag import GroupLag
 from streams.ops.metrics import CONSUMER_LAG, REDIS_MEMORY_MAX, REDIS_MEMORY_USED
@@ -28,6 +28,7 @@ class FleetGauges(BackgroundService):
         self._redis = redis
         self._lag = lag
         self._topics: set[str] = set()
+        self._problem: str | None = None
 
     async def on_start(self) -> None:
         self.spawn(self._export_forever(), "fleet-gauges")
@@ -56,8 +57,14 @@ class FleetGauges(BackgroundService):
 
     async def _export_memory(self) -> None:
         try:
-            memory = await self._redis.info("memory")
-        except AWAY:
-            memory = {}
-        REDIS_MEMORY_USED.set(memory.get("used_memory", math.nan))
-        REDIS_MEMORY_MAX.set(memory.get("maxmemory", math.nan))
+            memory = await read_memory(self._redis)
+        except UnavailableError:
+            REDIS_MEMORY_USED.set(math.nan)
+            REDIS_MEMORY_MAX.set(math.nan)
+            return
+        REDIS_MEMORY_USED.set(memory.used)
+        REDIS_MEMORY_MAX.set(memory.most)
+        if memory.problem != self._problem:
+            self._problem = memory.problem
+            if memory.problem is not None:
+                _log.warning("the cache's memory", problem=memory.problem)

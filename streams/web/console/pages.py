@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from streams.cache.job_walk import JobCursor
+from streams.cache.memory import read_memory
 from streams.cache.presence import living_workers
 from streams.contracts.clock import SYSTEM_CLOCK, millis
 from streams.contracts.errors import CacheKeyError
@@ -131,7 +132,14 @@ async def show_cache(request: Request, *, key: Text = "", pattern: Text = "") ->
         except CacheKeyError as exc:
             looked["problem"] = str(exc)
     sizes = await _sizes(web)
-    return page(request, "cache.html", looked=looked, pattern=pattern, sizes=sizes, memory=await _memory(web))
+    return page(
+        request,
+        "cache.html",
+        looked=looked,
+        pattern=pattern,
+        sizes=sizes,
+        memory=await read_memory(web.redis),
+    )
 
 
 async def _look_up(web: WebServices, key: CacheKey) -> dict[str, Any]:
@@ -162,15 +170,6 @@ async def _sizes(web: WebServices) -> list[dict[str, Any]]:
         {"task": task, "ttl_s": spec.ttl_s, "answers": counts[2 * i], "unread": counts[2 * i + 1]}
         for i, (task, spec) in enumerate(web.tasks.items())
     ]
-
-
-async def _memory(web: WebServices) -> dict[str, Any]:
-    info = await web.redis.info("memory")
-    return {
-        "used": info.get("used_memory", 0) / 2**20,
-        "most": info.get("maxmemory", 0) / 2**20,
-        "policy": info.get("maxmemory_policy", ""),
-    }
 
 
 @router.get("/predictor")
