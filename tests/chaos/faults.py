@@ -14,6 +14,9 @@ import redis
 if TYPE_CHECKING:
     from tests.chaos.run import ChaosRun
 
+#: Each costs three processes.
+POISON_AT_ONCE = 3
+
 _pause = threading.Event().wait
 
 
@@ -95,6 +98,18 @@ def fill_redis(run: ChaosRun, draw: random.Random) -> None:
         client.config_set("maxmemory", "0")
 
 
+def step_clock(run: ChaosRun, draw: random.Random) -> None:
+    """All roles' wall clocks jump, and some seconds later back again."""
+    run.step_clock(draw.choice((-1, 1)) * draw.uniform(60, 600))
+    _pause(draw.uniform(2.0, 8.0))
+    run.step_clock(0.0)
+
+
+def poison_jobs(run: ChaosRun, _: random.Random) -> None:
+    """Jobs that take down every process which runs them."""
+    run.publish_poison(POISON_AT_ONCE)
+
+
 Fault = Callable[["ChaosRun", random.Random], None]
 
 FAULTS: dict[str, Fault] = {
@@ -111,6 +126,8 @@ FAULTS: dict[str, Fault] = {
         wipe_redis,
         slow_redis,
         fill_redis,
+        step_clock,
+        poison_jobs,
     )
 }
 

@@ -10,10 +10,14 @@ import msgspec
 from streams.contracts.ids import derive_job_id
 
 TASK = "chaos_probe"
+POISON = "chaos_poison"
 
 
 class Verdict(msgspec.Struct, kw_only=True):
-    """The outcome of a run. `wiped`: answers lost with Redis's data, which came back when they were read."""
+    """The outcome of a run. `wiped`: answers lost with Redis's data, which came back when they were read.
+
+    `poison`: jobs that take their process down; each must end as a dead letter, and `buried` are those.
+    """
 
     seed: int
     published: int
@@ -23,14 +27,16 @@ class Verdict(msgspec.Struct, kw_only=True):
     stale_overwrites: int = 0
     wiped: int = 0
     never_came_back: int = 0
+    poison: int = 0
+    buried: int = 0
     faults: dict[str, int] = {}
     recovery_s: dict[str, float] = {}
     elapsed_s: float = 0.0
 
     @property
     def held(self) -> bool:
-        """Nothing lost, nothing older over newer, less than one in a hundred computed twice."""
-        bad = self.lost + self.stale_overwrites + self.never_came_back
+        """Nothing lost, nothing older over newer, all poison buried, under one in a hundred computed twice."""
+        bad = self.lost + self.stale_overwrites + self.never_came_back + abs(self.poison - self.buried)
         return bad == 0 and self.duplicate_computations < 0.01 * self.published
 
 

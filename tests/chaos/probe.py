@@ -1,8 +1,13 @@
-"""A task type that leaves a trace of each computation in a file, which no fault of the servers can reach."""
+"""What the roles under test load: task types that tell what happened, and a clock that can be stepped.
+
+A trace of each computation goes into a file, which no fault of the servers can reach.
+"""
 
 from __future__ import annotations
 
+import mmap
 import os
+import struct
 import time
 from pathlib import Path
 
@@ -10,9 +15,12 @@ import msgspec
 
 from handlers.context import Context
 from handlers.contract import handler
+from streams.contracts.clock import SystemClock
 
 #: Folder of the traces; each process appends to a file of its own.
 TRACES = "CHAOS_TRACES"
+#: File with the seconds that every role's wall clock is off, as a double.
+CLOCK = "CHAOS_CLOCK"
 
 
 class ProbeInput(msgspec.Struct, frozen=True):
@@ -22,6 +30,12 @@ class ProbeInput(msgspec.Struct, frozen=True):
 
 class ProbeResult(msgspec.Struct, frozen=True):
     n: int
+
+
+@handler(task="chaos_poison", kind="cpu", version="1", entity="user", ttl_s=86_400.0)
+def chaos_poison(_: ProbeInput, __: Context) -> ProbeResult:
+    """Takes its process down, whatever it is given."""
+    os._exit(9)
 
 
 @handler(task="chaos_probe", kind="io", version="1", entity="user", ttl_s=86_400.0, on=("user.logged_in",))
@@ -34,3 +48,19 @@ async def chaos_probe(given: ProbeInput, context: Context) -> ProbeResult:
 def _leave_trace(line: str) -> None:
     with (Path(os.environ[TRACES]) / f"{os.getpid()}.log").open("a") as file:
         file.write(line)
+
+
+def _step_with(path: Path) -> None:
+    """From now on this process's wall clock is off by what stands in the file."""
+    with path.open("rb") as file:
+        offset = mmap.mmap(file.fileno(), 8, access=mmap.ACCESS_READ)
+    read = struct.Struct("d").unpack_from
+
+    def now() -> float:
+        return time.time() + float(read(offset)[0])
+
+    SystemClock.now = staticmethod(now)  # type: ignore[assignment]
+
+
+if CLOCK in os.environ:
+    _step_with(Path(os.environ[CLOCK]))

@@ -4,36 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import random
+import struct
 import threading
 import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import msgspec
 
-from streams.cache.connection import connect
-from streams.cache.names import RedisNames
-from streams.cache.reader import AnswerReader
 from streams.contracts.errors import UnavailableError
+from streams.contracts.jobs import Why, encode_job, new_job
 from streams.contracts.keys import CacheKey
-from streams.contracts.results import Envelope
 from streams.kafka.lag import GroupLag
 from streams.local.kafka import LocalKafka
 from streams.local.valkey import LocalValkey
+from tests.chaos.account import Account
 from tests.chaos.faults import FAULTS, schedule
-from tests.chaos.ledger import TASK, Ledger, Verdict, computations
-from tests.chaos.probe import TRACES
+from tests.chaos.ledger import POISON, Ledger, Verdict
+from tests.chaos.probe import CLOCK, TRACES
 from tests.support.system import SystemUnderTest
 from tests.support.waiting import wait_until
 
 SOURCE = "chaos"
 #: One user in so many logs in again later: its newest event must win.
 REPEATERS = 10
-PAGE = 500
-#: Readers that wait at once for wiped answers.
-READERS = 64
 
 
 class ChaosOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +50,8 @@ class ChaosRun:
         self._say = say
         self._traces = folder / "traces"
         self._traces.mkdir(parents=True)
+        self._clock = folder / "clock"
+        self.step_clock(0.0)
         self.kafka = LocalKafka()
         self.valkey = LocalValkey()
         self.folder = folder
@@ -63,6 +60,7 @@ class ChaosRun:
         self.workers = [f"worker:{number}" for number in range(options.workers)]
         self.ledger = Ledger()
         self.system: SystemUnderTest
+        self.poison: list[str] = []
         self._recovery: dict[str, float] = {}
 
     def run(self) -> Verdict:
@@ -75,7 +73,11 @@ class ChaosRun:
                 handler_modules="tests.chaos.probe",
                 workers="16",
             )
-            self.system.environment |= {TRACES: str(self._traces), "PYTHONPATH": str(Path.cwd())}
+            self.system.environment |= {
+                TRACES: str(self._traces),
+                CLOCK: str(self._clock),
+                "PYTHONPATH": str(Path.cwd()),
+            }
             with self.system:
                 self.system.start("streams", *self.workers, "api")
                 verdict = self._load_and_account()
@@ -85,6 +87,27 @@ class ChaosRun:
     def recovered(self, fault: str, seconds: float) -> None:
         """Notes how long the slowest recovery from a fault took."""
         self._recovery[fault] = round(max(seconds, self._recovery.get(fault, 0.0)), 1)
+
+    def step_clock(self, seconds: float) -> None:
+        """From now on the wall clocks of all roles are off by that much."""
+        with self._clock.open("r+b" if self._clock.exists() else "wb") as file:
+            file.write(struct.pack("d", seconds))
+
+    def publish_poison(self, count: int) -> None:
+        for _ in range(count):
+            user = f"poison-{len(self.poison)}"
+            job = new_job(
+                CacheKey(POISON, "user", user),
+                user_id=user,
+                priority=8,
+                why=Why.UPLOAD,
+                cause=f"chaos/{user}",
+                created_at=int(time.time() * 1000),
+                input_version=1,
+                payload=msgspec.json.encode({"user_id": user}),
+            )
+            self.poison.append(job.id)
+            self.system.send(self.system.topics.jobs(8), encode_job(job), job.key)
 
     def _load_and_account(self) -> Verdict:
         names = list(self._options.faults or FAULTS)
@@ -104,7 +127,8 @@ class ChaosRun:
         publisher.join()
         self._say("all published; settling")
         self._settle()
-        verdict = asyncio.run(self._account())
+        account = Account(self.system, self.ledger, self._traces, self.poison)
+        verdict = asyncio.run(account.settle(self._options.seed, wiped=self.wiped))
         verdict.recovery_s = self._recovery
         verdict.faults = {name: order.count(name) for name in names if name in order}
         return verdict
@@ -152,59 +176,3 @@ class ChaosRun:
             if role.name != "storm":
                 role.wait_ready(90)
         wait_until(lambda: behind() == 0 or None, within_s=self._options.settle_s, what="an empty queue")
-
-    async def _account(self) -> Verdict:
-        verdict = Verdict(seed=self._options.seed, published=self.ledger.published)
-        counts = computations(self._traces)
-        verdict.duplicate_computations = sum(n - 1 for job, n in counts.items() if job in self.ledger.jobs)
-        users = list(self.ledger.numbers)
-        missing = []
-        for start in range(0, len(users), PAGE):
-            part = users[start : start + PAGE]
-            for user, envelope in zip(part, await self._read(part), strict=True):
-                newest = self.ledger.numbers[user][-1]
-                if envelope is None:
-                    missing.append(user)
-                elif envelope.result["n"] == newest:
-                    verdict.completed += len(self.ledger.numbers[user])
-                else:
-                    verdict.stale_overwrites += 1
-        if self.wiped:
-            computed = {self.ledger.jobs[job] for job in counts if job in self.ledger.jobs}
-            verdict.wiped = sum(user in computed for user in missing)
-            verdict.lost = len(missing) - verdict.wiped
-            verdict.never_came_back = await self._read_again(
-                [user for user in missing if user in computed], verdict
-            )
-        else:
-            verdict.lost = len(missing)
-        return verdict
-
-    async def _read(self, users: list[str]) -> list[Envelope | None]:
-        redis = connect(self.system.settings)
-        try:
-            reader = AnswerReader(redis, RedisNames(self.system.settings.namespace))
-            return await reader.read_many([CacheKey(TASK, "user", user) for user in users])
-        finally:
-            await redis.aclose()
-
-    async def _read_again(self, users: list[str], verdict: Verdict) -> int:
-        """How many wiped answers do not come back when somebody reads them."""
-        readers = asyncio.Semaphore(READERS)
-        async with httpx.AsyncClient(
-            base_url=str(self.system.http.base_url), timeout=40, trust_env=False
-        ) as http:
-            answers = await asyncio.gather(*(self._demand(http, readers, user) for user in users))
-        for user, n in zip(users, answers, strict=True):
-            if n is not None and n != self.ledger.numbers[user][-1]:
-                verdict.stale_overwrites += 1
-            elif n is not None:
-                verdict.completed += len(self.ledger.numbers[user])
-        return sum(n is None for n in answers)
-
-    async def _demand(self, http: httpx.AsyncClient, readers: asyncio.Semaphore, user: str) -> int | None:
-        """The number of the event that the answer was computed from, computing it if need be."""
-        async with readers:
-            key = self.ledger.key(user)
-            response = await http.get(f"/cache/{key}", headers={"Prefer": "wait=20"})
-        return int(response.json()["result"]["n"]) if response.status_code == 200 else None
