@@ -35,7 +35,7 @@ class Verdict(msgspec.Struct, kw_only=True):
 
     @property
     def held(self) -> bool:
-        """Nothing lost, nothing older over newer, all poison buried, under one in a hundred computed twice."""
+        """Nothing lost, nothing older over newer, all poison buried, under one in a hundred done twice."""
         bad = self.lost + self.stale_overwrites + self.never_came_back + abs(self.poison - self.buried)
         return bad == 0 and self.duplicate_computations < 0.01 * self.published
 
