@@ -11,6 +11,7 @@ from typing import Any
 
 from redis import exceptions as redis_errors
 
+from streams.cache.cluster import is_cluster
 from streams.cache.codec import decode_stored
 from streams.cache.names import RedisNames
 from streams.cache.outage import AWAY
@@ -31,13 +32,13 @@ class AnswerFetcher:
     `UnavailableError` where Redis does not answer. On a cluster a pipeline stands in for MGET.
     """
 
-    def __init__(self, redis: Any, names: RedisNames, *, is_cluster: bool = False) -> None:
+    def __init__(self, redis: Any, names: RedisNames) -> None:
         self._redis = redis
         self._floors_name = names.floors_text
         # What stands before and behind the key in its answer's name: putting it together costs as much as
         # decoding an answer.
         self._head, self._tail = names.result("/").split("/")
-        self._call = self._call_pipeline if is_cluster else self._call_mget
+        self._call = self._call_pipeline if is_cluster(redis) else self._call_mget
         self._floors = Floors()
         self._is_busy = False
         self._pending: _Pending = []

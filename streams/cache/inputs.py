@@ -12,6 +12,7 @@ import msgspec
 import redis.asyncio as aioredis
 
 from streams.cache.connection import AWAY
+from streams.cache.link import get_all
 from streams.cache.names import RedisNames
 from streams.contracts.errors import UnavailableError
 from streams.contracts.history import Action
@@ -66,7 +67,8 @@ class MirrorReader:
         if not entities:
             return []
         try:
-            found = await self._redis.mget([self._names.input(entity, one) for entity, one in entities])
+            names = [self._names.input(entity, one) for entity, one in entities]
+            found = await get_all(self._redis, names)
         except AWAY as exc:
             raise UnavailableError(f"the cache does not answer: {exc}") from exc
         return [msgspec.json.decode(data, type=EntityInput) if data else None for data in found]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -11,6 +12,7 @@ import redis.asyncio as aioredis
 
 from streams.cache import scripts
 from streams.cache.backplane import BackplaneMessage
+from streams.cache.cluster import by_slot
 from streams.cache.codec import time_digits
 from streams.cache.connection import AWAY
 from streams.cache.names import RedisNames
@@ -101,13 +103,18 @@ class Invalidator:
         return removed
 
     async def _remove(self, keys: Sequence[str], at: int) -> int:
-        names = self._names
-        args: list[Any] = [time_digits(at), MARK_TTL_S]
-        touched = [n for key in keys for n in (names.result(key), names.invalidated(key), names.asked(key))]
-        found: Any = await self._redis.eval(_EVEN_IF_FULL + scripts.INVALIDATE, len(touched), *touched, *args)
+        found = await by_slot(self._redis, keys, self._names.result, partial(self._remove_slot, at=at))
         absent = [key for key, what in zip(keys, found, strict=True) if what != _STAYS]
         await self._forget(absent)
         return sum(what == _GONE for what in found)
+
+    async def _remove_slot(self, keys: Sequence[str], *, at: int) -> list[int]:
+        names = self._names
+        args: list[Any] = [time_digits(at), MARK_TTL_S]
+        touched = [n for key in keys for n in (names.result(key), names.invalidated(key), names.asked(key))]
+        script = _EVEN_IF_FULL + scripts.INVALIDATE
+        found: Any = await self._redis.eval(script, len(touched), *touched, *args)
+        return list(found)
 
     async def _forget(self, keys: Sequence[str]) -> None:
         """Takes the keys out of their tasks' lists, and counts those that nobody had read."""

@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 import redis.asyncio as aioredis
+from redis.asyncio.cluster import RedisCluster
 
+from streams.cache.cluster import is_cluster
 from streams.cache.connection import AWAY
 from streams.contracts.errors import UnavailableError
 
@@ -41,11 +43,22 @@ class CacheMemory(msgspec.Struct, frozen=True):
 
 
 async def read_memory(redis: aioredis.Redis) -> CacheMemory:
-    """Raises `UnavailableError` where Redis does not answer."""
+    """That of the server, on a cluster of its fullest node.
+
+    Raises `UnavailableError` where Redis does not answer.
+    """
     try:
-        info: dict[str, Any] = await redis.info("memory")
+        if is_cluster(redis):
+            nodes: dict[str, Any] = await redis.info("memory", target_nodes=RedisCluster.PRIMARIES)
+            found = [_memory_of(info) for info in nodes.values()]
+        else:
+            found = [_memory_of(await redis.info("memory"))]
     except AWAY as exc:
         raise UnavailableError(f"Redis does not answer: {exc}") from exc
+    return max(found, key=lambda one: one.used / one.most if one.most else 0.0)
+
+
+def _memory_of(info: dict[str, Any]) -> CacheMemory:
     return CacheMemory(
         used=int(info.get("used_memory", 0)),
         most=int(info.get("maxmemory", 0)),

@@ -10,6 +10,7 @@ import msgspec
 import redis.asyncio as aioredis
 
 from streams.cache.connection import AWAY
+from streams.cache.link import get_all
 from streams.cache.names import RedisNames
 from streams.contracts.errors import UnavailableError
 from streams.ops.service import BackgroundService
@@ -61,10 +62,10 @@ class WorkerPresence(BackgroundService):
             info = self._info()
             pipe = self._redis.pipeline(transaction=False)
             pipe.set(self._names.worker(info.id), msgspec.json.encode(info), ex=DEAD_AFTER_S)
-            pipe.time()
             pipe.hmget(self._names.quiet, info.id, ALL_WORKERS)
             try:
-                _, (now, _), asked = await pipe.execute()
+                _, asked = await pipe.execute()
+                now, _ = await self._redis.time()
                 self._on_quiet(any(asked))
                 # Redis's clock: readers compare beats of many hosts.
                 await self._redis.zadd(self._names.workers, {info.id: now})
@@ -80,7 +81,7 @@ async def living_workers(redis: aioredis.Redis, names: RedisNames) -> list[Worke
         ids = cast("list[bytes]", await redis.zrange(names.workers, 0, -1))
         if not ids:
             return []
-        found = await redis.mget([names.worker(one.decode()) for one in ids])
+        found = await get_all(redis, [names.worker(one.decode()) for one in ids])
     except AWAY as exc:
         raise UnavailableError(f"the cache does not answer: {exc}") from exc
     return [msgspec.json.decode(data, type=WorkerInfo) for data in found if data]

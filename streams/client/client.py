@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import math
 import os
 import random
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Self, TypeVar, overload
 
 import msgspec
 
+from streams.cache.address import parse_address
 from streams.cache.fetching import AnswerFetcher
 from streams.cache.hints import SUBSCRIBED
+from streams.cache.link import open_redis, plain_hints, sharded_hints
 from streams.cache.names import RedisNames
 from streams.cache.waiting import WaitingRooms
 from streams.client.asking import Asker
 from streams.client.breaker import CircuitBreaker
 from streams.client.config import ClientConfig
-from streams.client.connection import open_link
 from streams.client.gateway import ApiGateway
 from streams.client.memory import Memory
 from streams.client.metrics import ClientMetrics
@@ -49,6 +52,7 @@ class Precompute:
         **fields: Any,
     ) -> None:
         self.config = config if config is not None else ClientConfig(**fields)
+        self._address = parse_address(self.config.redis_url, "redis_url")
         self.metrics = ClientMetrics()
         self._clock = clock
         # A bound function: a method of a method costs a tenth of a hit in memory.
@@ -169,7 +173,7 @@ class Precompute:
         await self._asker.close()
         if self.config.report_reads:
             await self._reporter.flush()
-        await self._link.redis.aclose()
+        await self._redis.aclose()
 
     async def __aenter__(self) -> Self:
         self._start()
@@ -196,22 +200,24 @@ class Precompute:
             return self._resolver
         config = self.config
         names = RedisNames(config.namespace)
-        self._link = link = open_link(config.redis_url, config.hard_timeout_s)
-        fetcher = AnswerFetcher(link.redis, names, is_cluster=link.is_cluster)
+        self._redis = redis = open_redis(self._address, config.hard_timeout_s)
+        fetcher = AnswerFetcher(redis, names)
+        # A single server's connections keep the time; Sentinel and clusters try one server after the other.
+        bound = config.hard_timeout_s if self._address.kind == "single" else math.inf
         breaker = CircuitBreaker(config.breaker_failures, config.breaker_open_s, self._clock)
         self._rooms = WaitingRooms[StoredResult](
             look=fetcher.fetch,
             channel_of=names.done_channel,
-            hints=link.sharded_hints,
+            hints=partial(sharded_hints, redis),
             most=config.most_waiters,
         )
         gateway = ApiGateway(config.api_url, config.api_key) if config.api_url else None
         self._asker = Asker(gateway, self.metrics, self._clock)
-        self._reporter = ReadReporter(link.redis, names, self.metrics, self._clock)
+        self._reporter = ReadReporter(redis, names, self.metrics, self._clock)
         self._resolver = Resolver(
             Parts(
                 config=config,
-                reader=GuardedReader(fetcher, breaker, config.hard_timeout_s),
+                reader=GuardedReader(fetcher, breaker, bound),
                 memory=self._memory,
                 asker=self._asker,
                 rooms=self._rooms,
@@ -229,7 +235,7 @@ class Precompute:
         if self.config.report_reads:
             runs.append(self._reporter.run())
         if self.config.memory_ttl_s > 0:
-            backplane = self._link.plain_hints(self._on_backplane, self._on_gap)
+            backplane = plain_hints(self._redis, self._on_backplane, self._on_gap)
             backplane.subscribe(names.backplane)
             runs.append(backplane.run())
         self._tasks = [asyncio.create_task(run, name="precompute-client") for run in runs]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import redis.asyncio as aioredis
 
-from streams.cache.hints import HintListener, hint_connections
+from streams.cache.link import sharded_hints
 from streams.cache.names import RedisNames
 from streams.cache.reader import AnswerReader
 from streams.cache.waiting import TooManyWaitersError, WaitingRooms
@@ -22,11 +24,10 @@ class AnswerWaiter(BackgroundService):
         self, redis: aioredis.Redis, names: RedisNames, reader: AnswerReader, most_waiters: int
     ) -> None:
         super().__init__()
-        connections = hint_connections(redis.connection_pool)
         self._rooms = WaitingRooms[StoredResult](
             look=reader.stored,
             channel_of=names.done_channel,
-            hints=lambda on_hint, on_gap: HintListener(connections, on_hint=on_hint, on_gap=on_gap),
+            hints=partial(sharded_hints, redis),
             most=most_waiters,
         )
 

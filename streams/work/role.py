@@ -9,7 +9,6 @@ import uuid
 from handlers.config import load_handler_config
 from handlers.context import load_media_policy
 from handlers.registry import Registry, load_handlers
-from streams.cache.answers import AnswerStore
 from streams.cache.batching import Batcher
 from streams.cache.connection import connect
 from streams.cache.counters import FleetCounters
@@ -19,6 +18,7 @@ from streams.cache.ledger import JobLedger
 from streams.cache.names import RedisNames
 from streams.cache.presence import WorkerInfo, WorkerPresence
 from streams.cache.reader import AnswerReader
+from streams.cache.slots import SlottedStore
 from streams.cache.versions import HandlerVersions
 from streams.contracts.clock import SYSTEM_CLOCK
 from streams.kafka.producer import AckedProducer
@@ -49,7 +49,7 @@ class WorkerRole:
         registry = load_handlers(settings.handler_modules)
         names = RedisNames(settings.namespace)
         self._redis = connect(settings)
-        store = AnswerStore(self._redis, names, settings.lease_s)
+        store = SlottedStore(self._redis, names, settings.lease_s)
         self.claims = Batcher("claim", store.claim)
         self.finishes = Batcher("finish", store.finish)
         leases = LeaseKeeper(store, settings.lease_s)

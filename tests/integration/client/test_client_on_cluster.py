@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import msgspec
@@ -16,37 +15,19 @@ from streams.cache.backplane import BackplaneMessage
 from streams.cache.codec import encode_stored
 from streams.cache.names import RedisNames
 from streams.client import Precompute, ResultState
-from streams.local.valkey import LocalValkey
 from tests.support.answers import stored_answer
+from tests.support.cluster import three_nodes
 from tests.support.eventually import eventually
-from tests.support.waiting import wait_until
 
 NAMES = RedisNames("pc")
-SLOTS = 16_384
 KEY = "ctr_prediction:video:v1"
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[list[int]]:
     """The ports of three masters that share the slots."""
-    with ExitStack() as stack:
-        config = {"cluster-enabled": "yes", "cluster-node-timeout": "2000", "appendonly": "no"}
-        nodes = [stack.enter_context(LocalValkey(config=config)) for _ in range(3)]
-        clients = [stack.enter_context(redis.Redis(port=node.port)) for node in nodes]
-        bounds = [0, SLOTS // 3, 2 * SLOTS // 3, SLOTS]
-        for number, client in enumerate(clients):
-            client.execute_command("CLUSTER", "ADDSLOTSRANGE", bounds[number], bounds[number + 1] - 1)
-            client.execute_command("CLUSTER", "MEET", "127.0.0.1", nodes[0].port)
-        wait_until(lambda: all(_is_whole(client) for client in clients), what="the cluster")
+    with three_nodes() as nodes:
         yield [node.port for node in nodes]
-
-
-def _is_whole(client: redis.Redis) -> bool:
-    info: Any = client.execute_command("CLUSTER", "INFO")
-    text = info.decode() if isinstance(info, bytes) else str(info)
-    return ("cluster_state:ok" in text or "'cluster_state': 'ok'" in text) and (
-        "cluster_known_nodes:3" in text or "'cluster_known_nodes': '3'" in text
-    )
 
 
 @pytest.fixture

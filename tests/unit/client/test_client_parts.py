@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from streams.cache.backplane import BackplaneMessage
 from streams.cache.fetching import Floors
+from streams.client import Precompute
 from streams.client.asking import Asker
 from streams.client.breaker import CircuitBreaker
 from streams.client.config import ClientConfig
-from streams.client.connection import open_link
 from streams.client.early import is_due
 from streams.client.gateway import ApiGateway, Asked, DemandError
 from streams.client.memory import Memory
@@ -233,4 +233,4 @@ def test_a_wrong_configuration_names_its_field(fields: dict[str, float]) -> None
 )
 def test_a_wrong_address_is_refused_before_anything_connects(url: str) -> None:
     with pytest.raises(ConfigurationError, match="redis_url"):
-        open_link(url, 1.0)
+        Precompute(redis_url=url)
