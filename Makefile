@@ -80,11 +80,13 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.demo
 
-UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml
+UV_LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+UV_COMPILE = $(UV_LOCK) pyproject.toml
 lock:            ## compile the pinned, hashed requirement files (needs uv)
 	$(UV_COMPILE) --all-extras --group dev -o requirements/dev.txt
 	$(UV_COMPILE) --extra video --extra captions --extra forest --extra local --group build -c requirements/dev.txt -o requirements/demo.txt
 	$(UV_COMPILE) --extra video --extra captions --extra forest --extra tracing --group build -c requirements/dev.txt -o requirements/runtime.txt
+	$(UV_LOCK) --group audit -o requirements/audit.txt
 
 clean:           ## remove what make made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist *.egg-info
