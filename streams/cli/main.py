@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from handlers.commands import app as handlers
-from streams.cli import answers, batches, config, demo, events, jobs, keys, letters, predictor, roles, topics
+from streams.cli import (
+    answers,
+    batches,
+    config,
+    demo,
+    events,
+    jobs,
+    keys,
+    letters,
+    plan,
+    predictor,
+    roles,
+    topics,
+)
 from streams.contracts.errors import PrecomputeError
 from streams.local.state import adopt_state
 from streams.ops.parent import follow_parent
@@ -23,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (demo, roles, events, answers, batches):
+for module in (demo, roles, events, answers, batches, plan):
     module.register(app)
 app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")
