@@ -50,7 +50,17 @@ def _behind_sentinel(address: RedisAddress, options: dict[str, Any]) -> Any:
     sentinel = Sentinel(  # type: ignore[no-untyped-call]
         list(address.hosts), sentinel_kwargs={**asking, **address.sentinel_options}, **options
     )
-    return sentinel.master_for(address.service, **address.options)
+    return sentinel.master_for(address.service, redis_class=_MasterClient, **address.options)
+
+
+class _MasterClient(aioredis.Redis):
+    """Closes its connections to the sentinels too, which redis-py leaves open."""
+
+    async def aclose(self, *args: Any, **kwargs: Any) -> None:
+        await super().aclose(*args, **kwargs)
+        pool: Any = self.connection_pool
+        for sentinel in pool.sentinel_manager.sentinels:
+            await sentinel.aclose()
 
 
 def sharded_hints(redis: Any, on_hint: OnHint, on_gap: OnGap) -> HintChannels:

@@ -11,12 +11,14 @@ BaseParser.EXCEPTION_CLASSES.update(
     dict.fromkeys(("MISCONF", "NOREPLICAS", "BUSY"), redis_errors.ReadOnlyError)
 )
 
-#: Unreachable, starting, a replica, or full. The rest is a bug of ours.
+#: Unreachable, starting, a replica, full, or closed to us: an operator mends that, and nothing is lost
+#: meanwhile. The rest is a bug of ours.
 AWAY = (
     redis_errors.ConnectionError,
     redis_errors.TimeoutError,
     redis_errors.ReadOnlyError,
     redis_errors.OutOfMemoryError,
+    redis_errors.NoPermissionError,
     redis_errors.ClusterDownError,
     redis_errors.TryAgainError,
     OSError,
