@@ -90,8 +90,12 @@ _FOREIGN = {
 
 def load_handler_config(environ: Mapping[str, str]) -> HandlerConfig:
     """Reads the settings; raises `ConfigurationError` that names the variable and what is wrong."""
-    names = {name: _FOREIGN.get(name, PREFIX + name.upper()) for name in HandlerConfig.__struct_fields__}
-    return HandlerConfig(**read_settings(HandlerConfig, environ, names))
+    return HandlerConfig(**read_settings(HandlerConfig, environ, variable_names()))
+
+
+def variable_names() -> dict[str, str]:
+    """The variable of each field."""
+    return {name: _FOREIGN.get(name, PREFIX + name.upper()) for name in HandlerConfig.__struct_fields__}
 
 
 def read_settings(

@@ -72,7 +72,6 @@ class Settings(BaseSettings):
     )
 
     # Streams
-    history_length: PositiveInt = Field(50, description="actions kept per user")
     session_gap_s: PositiveFloat = Field(
         1800.0,
         validation_alias=AliasChoices("PRECOMPUTE_SESSION_GAP", "PRECOMPUTE_SESSION_GAP_S"),
@@ -224,7 +223,6 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = Field(
         "json", description="json for machines, console for people"
     )
-    local_home: Path | None = Field(None, description="folder of the local broker and cache")
 
     @field_validator("media_hosts", "handler_modules", "allowed_hosts", mode="before")
     @classmethod
@@ -287,6 +285,15 @@ def variable_of(field: str) -> str:
     if isinstance(alias, AliasChoices):
         return str(alias.choices[0])
     return f"{PREFIX}{field.upper()}"
+
+
+def setting_variables() -> frozenset[str]:
+    """Every variable that a setting is read from."""
+    names = {f"{PREFIX}KAFKA_{name.upper()}" for name in KafkaSecurity.model_fields}
+    for name, field in Settings.model_fields.items():
+        alias = field.validation_alias
+        names |= set(map(str, alias.choices)) if isinstance(alias, AliasChoices) else {variable_of(name)}
+    return frozenset(names)
 
 
 def _lines(exc: ValidationError) -> list[str]:

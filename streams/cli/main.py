@@ -10,6 +10,7 @@ import typer
 
 from handlers.commands import app as handlers
 from streams.cli import (
+    access,
     answers,
     batches,
     config,
@@ -40,6 +41,7 @@ for module in (demo, roles, events, answers, batches, plan):
     module.register(app)
 app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")
+app.add_typer(access.app, name="access")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(letters.app, name="dlq")
 app.add_typer(keys.app, name="keys")

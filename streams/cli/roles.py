@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from streams.cli.starting import prepare
 from streams.settings import load_settings
 
 workers = typer.Typer(help="Run a worker, or quiet the running ones.")
@@ -23,10 +24,7 @@ def streams() -> None:
     import uvloop
     from faust.cli.faust import cli
 
-    from streams.kafka.topics import TopicAdmin
-
-    settings = load_settings()
-    TopicAdmin(settings).require()
+    settings = prepare("streams")
     uvloop.install()
     sys.argv = ["faust", "-A", "streams.app", "worker", "--loglevel", settings.log_level, "--without-web"]
     cli()
@@ -37,14 +35,10 @@ def worker(context: typer.Context) -> None:
     """Run a worker: job topics in, answers into the cache."""
     if context.invoked_subcommand is not None:
         return
-    from streams.kafka.topics import TopicAdmin
-    from streams.ops.logging import configure_logging
     from streams.ops.process import run, run_until_signal, settle_garbage
     from streams.work.role import WorkerRole
 
-    settings = load_settings()
-    configure_logging(settings, "worker")
-    TopicAdmin(settings).require()
+    settings = prepare("worker")
 
     async def work() -> None:
         role = WorkerRole(settings)
@@ -91,4 +85,4 @@ def api() -> None:
     """Run the API: answers over HTTP, and the console."""
     from streams.web.serving import serve
 
-    serve(load_settings())
+    serve(prepare("api", needs_kafka=False))

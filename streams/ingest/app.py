@@ -143,6 +143,8 @@ def _faust_config(settings: Settings, topics: frozenset[str]) -> dict[str, Any]:
         "topic_partitions": settings.partitions,
         "topic_replication_factor": settings.replication,
         "topic_disable_leader": True,
+        # They are all there by now, and nobody lets this role make topics.
+        "topic_allow_declare": False,
         "table_standby_replicas": 0,
         "broker_commit_interval": settings.commit_interval_s,
         "broker_session_timeout": SESSION_TIMEOUT_S,

@@ -38,9 +38,22 @@ def ssl_context(security: KafkaSecurity) -> ssl.SSLContext | None:
     """The context for aiokafka, or None where the protocol has no TLS."""
     if not security.security_protocol.endswith("SSL"):
         return None
-    context = ssl.create_default_context(cafile=_path(security.ca_file))
+    try:
+        context = ssl.create_default_context(cafile=_path(security.ca_file))
+    except ssl.SSLError as exc:
+        raise ConfigurationError(
+            f"PRECOMPUTE_KAFKA_CA_FILE: {security.ca_file} is no PEM certificate"
+        ) from exc
     if security.cert_file is not None:
-        context.load_cert_chain(security.cert_file, _path(security.key_file))
+        try:
+            # Without a password of ours OpenSSL would ask the terminal for one.
+            context.load_cert_chain(security.cert_file, _path(security.key_file), password="")
+        except ssl.SSLError as exc:
+            raise ConfigurationError(
+                f"PRECOMPUTE_KAFKA_KEY_FILE: {security.key_file} is not the key of "
+                f"PRECOMPUTE_KAFKA_CERT_FILE={security.cert_file}, or needs a password; "
+                "give a PEM pair whose key is not encrypted"
+            ) from exc
     return context
 
 
@@ -58,13 +71,30 @@ def checked(security: KafkaSecurity) -> KafkaSecurity:
             "PRECOMPUTE_KAFKA_SASL_USERNAME is set but PRECOMPUTE_KAFKA_SECURITY_PROTOCOL is "
             f"{security.security_protocol}, which would send no credentials; set SASL_SSL or SASL_PLAINTEXT"
         )
-    for name, path in (("CA", security.ca_file), ("CERT", security.cert_file), ("KEY", security.key_file)):
-        if path is not None and not path.is_file():
-            raise ConfigurationError(f"PRECOMPUTE_KAFKA_{name}_FILE: no such file: {path}")
-    for kind, path in (("ca", security.ca_file), ("client", security.cert_file)):
-        if path is not None:
-            export_expiry(kind, path)
+    _check_files(security)
     return security
+
+
+def _check_files(security: KafkaSecurity) -> None:
+    """They are there, belong together and are used at all."""
+    files = {"CA": security.ca_file, "CERT": security.cert_file, "KEY": security.key_file}
+    given = {name: path for name, path in files.items() if path is not None}
+    for name, path in given.items():
+        if not path.is_file():
+            raise ConfigurationError(f"PRECOMPUTE_KAFKA_{name}_FILE: no such file: {path}")
+    if given and not security.security_protocol.endswith("SSL"):
+        raise ConfigurationError(
+            f"PRECOMPUTE_KAFKA_{next(iter(given))}_FILE is set but PRECOMPUTE_KAFKA_SECURITY_PROTOCOL is "
+            f"{security.security_protocol}, which encrypts nothing; set SSL or SASL_SSL"
+        )
+    if ("CERT" in given) != ("KEY" in given):
+        raise ConfigurationError(
+            "PRECOMPUTE_KAFKA_CERT_FILE and PRECOMPUTE_KAFKA_KEY_FILE go together; set both or neither"
+        )
+    ssl_context(security)
+    for kind, name in (("ca", "CA"), ("client", "CERT")):
+        if name in given:
+            export_expiry(kind, given[name])
 
 
 def _path(path: Any) -> str | None:

@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.contracts.clock import SYSTEM_CLOCK, Clock
 from streams.contracts.errors import UnavailableError
+from streams.kafka.complaints import Complaints
 from streams.kafka.config import KAFKA_LOG, librdkafka_config
 from streams.settings import Settings
 
@@ -40,6 +41,7 @@ class GroupLag:
         self._group = group
         self._topics = list(topics)
         self._clock = clock
+        self._complaints = Complaints(settings)
         self._admin: AdminClient | None = None
         self._member: Consumer | None = None
         self._partitions: list[TopicPartition] = []
@@ -59,11 +61,15 @@ class GroupLag:
         try:
             if self._admin is None or self._member is None:
                 conf = librdkafka_config(self._settings)
-                self._admin = AdminClient(conf, logger=KAFKA_LOG)
+                self._admin = AdminClient({**conf, "error_cb": self._complaints}, logger=KAFKA_LOG)
                 self._member = Consumer({**conf, "group.id": self._group}, logger=KAFKA_LOG)
             self._find_partitions(self._admin)
             return self._lag(self._admin, self._member)
         except KafkaException as exc:
+            if self._admin is not None:
+                self._admin.poll(0)
+            if self._complaints.is_final:
+                raise UnavailableError(self._complaints.reason) from exc
             raise UnavailableError(f"Kafka does not answer: {exc.args[0].str()}") from exc
 
     def _find_partitions(self, admin: AdminClient) -> None:

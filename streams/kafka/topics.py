@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewTopic, ResourceType
 
 from streams.contracts.errors import ConfigurationError, UnavailableError
 from streams.contracts.topics import Topic, catalogue
+from streams.kafka.complaints import Complaints
 from streams.kafka.config import KAFKA_LOG, librdkafka_config
 from streams.settings import Settings
 
 #: Long enough for a broker that is just starting, short enough for a person who mistyped its address.
 ANSWER_WITHIN_S = 10.0
+#: A broker that refuses us says so at once; asking on would only keep that person waiting.
+LOOK_AT_COMPLAINTS_S = 2.0
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -57,18 +61,24 @@ class TopicAdmin:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._admin = AdminClient(librdkafka_config(settings), logger=KAFKA_LOG)
+        self._complaints = Complaints(settings)
+        conf = librdkafka_config(settings) | {"error_cb": self._complaints, "log_level": 0}
+        self._admin = AdminClient(conf, logger=KAFKA_LOG)
+
+    def metadata(self) -> ClusterMetadata:
+        """Brokers and topics; raises `UnavailableError` that says why no broker answers."""
+        deadline = time.monotonic() + ANSWER_WITHIN_S
+        while True:
+            try:
+                return self._admin.list_topics(timeout=LOOK_AT_COMPLAINTS_S)
+            except KafkaException as exc:
+                self._admin.poll(0)
+                if self._complaints.is_final or time.monotonic() >= deadline:
+                    raise UnavailableError(self._complaints.reason) from exc
 
     def partitions(self) -> dict[str, int]:
         """Partition counts of the topics that exist; raises `UnavailableError` where no broker answers."""
-        try:
-            metadata = self._admin.list_topics(timeout=ANSWER_WITHIN_S)
-        except KafkaException as exc:
-            raise UnavailableError(
-                f"no Kafka broker answers at {self._settings.kafka_bootstrap_servers} "
-                f"({exc.args[0].str()}); check KAFKA_BOOTSTRAP_SERVERS"
-            ) from exc
-        return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+        return {name: len(topic.partitions) for name, topic in self.metadata().topics.items()}
 
     def check(self) -> list[Finding]:
         return compare(wanted_topics(self._settings), self.partitions())

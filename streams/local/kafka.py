@@ -17,6 +17,7 @@ from streams.local.java import java_environment
 from streams.local.kafka_properties import server_properties
 from streams.local.kafka_runtime import VERSION, KafkaRuntime
 from streams.local.ports import LOOPBACK, free_port, is_listening
+from streams.local.security import BrokerSecurity
 from streams.local.server import LocalServer
 
 _CONFIG = "server.properties"
@@ -25,7 +26,7 @@ _ANSWER_WITHIN_S = 1.0
 
 
 class LocalKafka(LocalServer):
-    """One node, broker and controller, `PLAINTEXT` on 127.0.0.1.
+    """One node, broker and controller, `PLAINTEXT` on 127.0.0.1 unless `security` closes it.
 
         with LocalKafka() as kafka:
             kafka.bootstrap_servers
@@ -49,12 +50,14 @@ class LocalKafka(LocalServer):
         keep_data: bool | None = None,
         port: int | None = None,
         properties: Mapping[str, str] | None = None,
+        security: BrokerSecurity | None = None,
         runtime: KafkaRuntime | None = None,
     ) -> None:
         super().__init__(home, data, keep_data=keep_data)
         self.port = free_port() if port is None else port
         self._controller_port = free_port(other_than=self.port)
         self._properties = dict(properties or {})
+        self._security = security
         self._runtime = KafkaRuntime(self.home) if runtime is None else runtime
 
     @property
@@ -68,10 +71,28 @@ class LocalKafka(LocalServer):
 
     def _prepare(self) -> None:
         self._runtime.install()
-        text = server_properties(self.port, self._controller_port, self._properties)
-        (self._folder.path / _CONFIG).write_text(text)
+        path = self._folder.path / _CONFIG
+        path.touch(mode=0o600)
+        path.write_text(self._server_properties())
         if not self._meta_path.exists():
             self._format()
+
+    def _server_properties(self) -> str:
+        if self._security is None:
+            return server_properties(self.port, self._controller_port, self._properties)
+        closed = self._security.properties(self.bootstrap_servers, self._folder.path)
+        return server_properties(
+            self.port,
+            self._controller_port,
+            {**closed, **self._properties},
+            protocol=self._security.protocol,
+        )
+
+    @property
+    def admin_config(self) -> dict[str, str]:
+        """For a confluent-kafka client that may do everything here."""
+        closed = self._security.admin_config() if self._security is not None else {}
+        return {"bootstrap.servers": self.bootstrap_servers, **closed}
 
     def _format(self) -> None:
         # An id may begin with '-', which the tool would take for an option.
@@ -82,6 +103,7 @@ class LocalKafka(LocalServer):
                 "format",
                 f"--cluster-id={cluster}",
                 f"--config={_CONFIG}",
+                *(self._security.format_arguments() if self._security is not None else ()),
                 flags=self._runtime.archive.flags(),
             ),
             cwd=self._folder.path,
@@ -112,7 +134,9 @@ class LocalKafka(LocalServer):
         """
         if not is_listening(self.port):
             return False
-        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
+        # The id below proves who it is; its certificate may be one that clients are to refuse.
+        conf = {**self.admin_config, "enable.ssl.certificate.verification": "false", "log_level": "0"}
+        admin = AdminClient(conf)
         try:
             found = admin.list_topics(timeout=_ANSWER_WITHIN_S)
         except KafkaException:

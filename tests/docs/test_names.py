@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from typer.core import TyperGroup
 
+from streams.cli.variables import OTHERS
 from streams.contracts.states import _NEXT, Status
 from tests.docs.pages import DOCS, ROOT, code_spans, pages, snippets
 from tools.reference.commands import root
 from tools.reference.metrics import known_metrics
-from tools.reference.settings import OTHERS, known_variables
+from tools.reference.settings import known_variables
 
 _VARIABLE = re.compile(r"\bPRECOMPUTE_[A-Z0-9_]*[A-Z0-9]\b(?!…)")
 _METRIC = re.compile(r"(?<![\w/.-])precompute_[a-z0-9_]+")

@@ -8,24 +8,17 @@ import typing
 from typing import Any, Literal
 
 import msgspec
-from pydantic import AliasChoices, SecretStr
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 import streams.settings
 from handlers import config as handler_config
 from handlers.config import HandlerConfig
 from handlers.context import MediaPolicy
+from streams.cli.variables import OTHERS
+from streams.cli.variables import known_variables as _read_here
 from streams.settings import KafkaSecurity, Settings, variable_of
 from tools.reference.markdown import code, page, table
-
-#: Variables that no settings class holds, with the file that reads each.
-OTHERS = {
-    "PRECOMPUTE_API_URL": (
-        "streams/cli/api_client.py",
-        "address of the API for commands and clients; unset: PRECOMPUTE_HOST and PRECOMPUTE_PORT",
-    ),
-    "PRECOMPUTE_API_KEY": ("streams/cli/api_client.py", "key that commands and clients send to the API"),
-}
 
 _INTRO = """
 Every setting is an environment variable, of every role unless it says otherwise. A wrong value stops the
@@ -51,13 +44,8 @@ def settings_page() -> str:
 
 
 def known_variables() -> frozenset[str]:
-    """Every variable the project reads."""
-    names: set[str] = set(OTHERS)
-    for name, field in Settings.model_fields.items():
-        names.update(_aliases(name, field))
-    names.update(f"PRECOMPUTE_KAFKA_{name.upper()}" for name in KafkaSecurity.model_fields)
-    names.update(row[0] for row in _handler_rows())
-    return frozenset(names)
+    """Every variable the project reads, those of others' names among them."""
+    return _read_here() | {row[0] for row in _handler_rows()}
 
 
 def _groups() -> dict[str, list[str]]:
@@ -141,12 +129,6 @@ def _comments(kind: type[msgspec.Struct]) -> dict[str, str]:
 def _others() -> str:
     rows = [[code(name), meaning] for name, (_, meaning) in OTHERS.items()]
     return "## Commands and clients\n\n" + table(["variable", "meaning"], rows)
-
-
-def _aliases(name: str, field: FieldInfo) -> list[str]:
-    alias = field.validation_alias
-    chosen = [str(one) for one in alias.choices] if isinstance(alias, AliasChoices) else []
-    return chosen or [variable_of(name)]
 
 
 def _default(field: FieldInfo) -> str:
