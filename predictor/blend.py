@@ -12,15 +12,12 @@ from predictor.experts import Floats
 from predictor.features import FeatureState, Observed, forest_inputs
 from predictor.forest import Forest
 from predictor.history import Action, History
-from predictor.mixture import Pool, normalize
+from predictor.mixture import Pool, normalize, weigh
 from predictor.model import Prediction
 from predictor.vocabulary import OTHER_ID
 
-#: A forest's leaf that never saw an outcome says 0; its logarithm must stay finite.
-FLOOR = 1e-4
 #: Log weight of an outcome that has no name yet.
 _NEVER = np.float32(-1e9)
-_FLOOR = np.float32(FLOOR)
 
 
 class BlendParts(NamedTuple):
@@ -63,15 +60,17 @@ class Blend:
         """[n, width] for what `FeatureState.look_at` returned; columns without a name are 0."""
         if self._named != len(self.state.vocabulary):
             self._fit_to_names()
-        scores = self._weights @ observed.logs
-        scores += self._biases
-        opinion, scores = normalize(scores[:, 0]), scores[:, 1]
+        weighed = weigh(observed.logs, self._weights)
+        weighed += self._biases
+        opinion, scores = normalize(weighed[0]), weighed[1]
         forest = self.parts.forest
-        answers = forest.predict(forest_inputs(observed, opinion, self.state.trained))
+        inputs = forest_inputs(observed, opinion, self.state.trained, forest.buffer(len(opinion)))
         # Where the forest has no class it abstains: the experts' opinion stands for its own.
-        opinion[:, forest.classes] = np.log(answers + _FLOOR)
-        exact = np.exp(scores + opinion * self._forest_weight, dtype=np.float64)
-        exact /= np.add.reduce(exact, axis=1, keepdims=True)
+        opinion[:, forest.columns] = forest.predict(inputs)
+        opinion *= self._forest_weight
+        scores += opinion
+        exact = np.exp(scores, dtype=np.float64)
+        exact /= exact.dot(self._ones)[:, None]
         return exact
 
     def _fit_to_names(self) -> None:
@@ -79,8 +78,9 @@ class Blend:
         self._named = len(self.state.vocabulary)
         experts, final = self.parts.experts, self.parts.final
         self._weights = np.stack([experts.weights, final.weights[:-1]])
-        self._biases = np.stack([self._extend(experts.bias), self._extend(final.bias)])
-        self._forest_weight = final.weights[-1]
+        self._biases = np.stack([self._extend(experts.bias), self._extend(final.bias)])[:, None]
+        self._forest_weight = np.array(final.weights[-1])
+        self._ones = np.ones(self.state.width)
 
     def _extend(self, bias: Floats) -> Floats:
         extended = np.full(self.state.width, _NEVER, np.float32)

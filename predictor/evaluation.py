@@ -185,8 +185,8 @@ def _plain_forest(
         train + validation,
         *range(train + validation + _CHUNK, len(asked.outcomes) + _CHUNK, _CHUNK),
     ]:
-        logs = np.full((min(stop, len(asked.outcomes)) - start, 1, len(names)), np.log(1e-4), np.float32)
-        logs[:, 0, forest.classes_] = np.log(
+        logs = np.full((1, min(stop, len(asked.outcomes)) - start, len(names)), np.log(1e-4), np.float32)
+        logs[0][:, forest.classes_] = np.log(
             forest.predict_proba(asked.inputs(start, stop, len(names))) + 1e-4
         )
         if temperature is None:

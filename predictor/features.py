@@ -6,36 +6,36 @@ A feature never comes from the future: counts hold what was observed before the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from predictor.experts import (
-    LONG_WINDOW,
-    ContextBank,
-    Floats,
-    count_personal,
-    expert_logs,
-)
+from predictor.experts import EXPERTS, GLOBAL_EXPERTS, ContextBank, Floats
 from predictor.history import Action, History
 from predictor.lessons import lessons_of, names_to_remember
+from predictor.personal import LONG_WINDOW, count_personal
 from predictor.situation import DEPTH, Situation, describe
 from predictor.vocabulary import NOTHING_ID, Vocabulary
 from predictor.windows import HasUsers, UserWindows
 
 #: Goes up when the meaning of a feature changes; a model trained on another schema is refused.
-SCHEMA = 1
+SCHEMA = 2
 
 #: Names a blend can still learn after its training.
 SPARE_NAMES = 8
 
 
+_SHARED = len(GLOBAL_EXPERTS)
+
+
 class Observed(NamedTuple):
-    """What n questions look like. `logs` is [n, experts, width], `personal` [n, 4, width]."""
+    """What n questions look like: `logs` [experts, n, width] is what each expert says, up to a constant,
+    and `recent` [n, width] how often the user did what lately.
+    """
 
     situations: list[Situation]
     logs: Floats
-    personal: Floats
+    recent: Floats
 
 
 class FeatureState:
@@ -70,12 +70,15 @@ class FeatureState:
 
     def look_at(self, histories: Sequence[History], now_ms: int) -> Observed:
         """The expert's opinions and the situations, for n questions at once."""
-        vocabulary = self.vocabulary
+        vocabulary, users = self.vocabulary, self.windows
         situations = [describe(history, now_ms, vocabulary) for history in histories]
-        windows = [self.windows.get(history.user_id) or self._seed(history) for history in histories]
-        personal = count_personal(windows, [situation.ids for situation in situations], self.width)
-        logs = expert_logs(self.bank.look_up(situations), personal, self.bank.often())
-        return Observed(situations, logs, personal)
+        windows = [users.get(history.user_id) or self._seed(history) for history in histories]
+        counts = np.empty((len(EXPERTS), len(situations), self.width), np.float32)
+        rows = self.bank.look_up(situations, counts[:_SHARED])
+        count_personal(windows, [situation.ids for situation in situations], counts[_SHARED:])
+        recent = counts[_SHARED].copy()
+        counts += self.bank.priors(rows)
+        return Observed(situations, np.log(counts, out=counts), recent)
 
     def adopt_users(self, other: HasUsers) -> None:
         """Takes over the users' windows of what served until now, by the names of the actions."""
@@ -90,27 +93,37 @@ class FeatureState:
         return bytes([self.vocabulary.id_of(action.name) for action in history.actions])
 
 
-def forest_inputs(observed: Observed, mixed: Floats, trained: int) -> Floats:
+def forest_inputs(observed: Observed, mixed: Floats, trained: int, out: Floats | None = None) -> Floats:
     """[n, features] of a forest: the last ids, the situation's numbers, and per trained outcome how often
     the session had it, what the experts together say (`mixed`, log-probabilities [n, width]), and how
-    often the user did it lately.
+    often the user did it lately. Written to `out` where one is given.
     """
-    n = len(observed.situations)
-    head = DEPTH + len(observed.situations[0].numbers)
-    inputs = np.zeros((n, head + 3 * trained), np.float32)
-    inputs[:, :head] = [[*map(_ordinal, s.ids), *s.numbers] for s in observed.situations]
-    for row, situation in enumerate(observed.situations):
-        for seen in situation.session:
-            if seen < trained:
-                inputs[row, head + seen] += 1.0
-    inputs[:, head + trained : head + 2 * trained] = mixed[:, :trained]
-    inputs[:, head + 2 * trained :] = observed.personal[:, 0, :trained]
+    situations = observed.situations
+    session = DEPTH + len(situations[0].numbers)
+    pooled, recent = session + trained, session + 2 * trained
+    inputs = np.empty((len(situations), recent + trained), np.float32) if out is None else out
+    inputs[:, :session] = [[*map(_ORDINALS, s.ids), *s.numbers] for s in situations]
+    inputs[:, session:pooled] = _count_sessions(situations, trained)
+    inputs[:, pooled:recent] = mixed[:, :trained]
+    inputs[:, recent:] = observed.recent[:, :trained]
     return inputs
 
 
-def _ordinal(seen: int) -> int:
-    """Outcomes by frequency, LOGIN and nothing below them: a tree's split then means something."""
-    return seen if seen < NOTHING_ID else NOTHING_ID - seen - 1
+def _count_sessions(situations: Sequence[Situation], trained: int) -> Any:
+    """[n, trained] how often each session had each outcome; outcomes learned later are left out."""
+    cells = [
+        row * trained + seen
+        for row, situation in enumerate(situations)
+        for seen in situation.session
+        if seen < trained
+    ]
+    if not cells:
+        return 0.0
+    return np.bincount(cells, minlength=len(situations) * trained).reshape(-1, trained)
+
+
+#: Outcomes by frequency, LOGIN and nothing below them: a tree's split then means something.
+_ORDINALS = [*map(float, range(NOTHING_ID)), -1.0, -2.0].__getitem__
 
 
 def _last_ms(history: History) -> int:

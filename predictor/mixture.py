@@ -27,42 +27,49 @@ class Pool(NamedTuple):
 
 
 def pool_logs(logs: Floats, pool: Pool) -> Floats:
-    """Log-probabilities [n, outcomes] of the pooled opinions `logs` [n, opinions, outcomes]."""
-    return normalize(pool.weights @ logs + pool.bias)
+    """Log-probabilities [n, outcomes] of the pooled opinions `logs` [opinions, n, outcomes]."""
+    return normalize(weigh(logs, pool.weights) + pool.bias)
+
+
+def weigh(logs: Floats, weights: Floats) -> Floats:
+    """The sum over opinions of `weights` [..., opinions] times `logs` [opinions, n, outcomes]."""
+    opinions, n, outcomes = logs.shape
+    weighed: Floats = weights.dot(logs.reshape(opinions, n * outcomes))
+    return weighed.reshape(*weights.shape[:-1], n, outcomes)
 
 
 def normalize(scores: Floats) -> Floats:
-    """Turns log weights into log-probabilities, in place and without looking for a maximum first.
+    """Turns log weights [n, outcomes] into log-probabilities, in place and without looking for a maximum.
 
     Log weights of counts lie within 15 of 0 and `MAX_WEIGHT` bounds the rest: no exponential overflows.
     """
-    scores -= np.log(np.add.reduce(np.exp(scores), axis=1, keepdims=True))
+    sums = np.exp(scores).dot(np.ones(scores.shape[1], np.float32))
+    scores -= np.log(sums)[:, None]
     return scores
 
 
 def log_softmax(scores: Floats) -> Floats:
     """Normalises each row of log weights."""
-    scores = scores - np.maximum.reduce(scores, axis=1, keepdims=True)
-    scores -= np.log(np.add.reduce(np.exp(scores), axis=1, keepdims=True))
-    return scores
+    return normalize(scores - np.maximum.reduce(scores, axis=1, keepdims=True))
 
 
 def fit_pool(logs: Floats, outcomes: Any, *, ridge: float = RIDGE) -> Pool:
-    """The pool under which `outcomes` [n] are likeliest; deterministic."""
+    """The pool under which `outcomes` [n] are likeliest, of opinions [opinions, n, width]; deterministic."""
     from scipy.optimize import (  # type: ignore[import-untyped]  # noqa: PLC0415 - only training needs it
         minimize,
     )
 
-    n, opinions, width = logs.shape
+    opinions, n, width = logs.shape
+    flat = np.ascontiguousarray(logs).reshape(opinions, n * width)
     rows = np.arange(n)
 
     def loss(parameters: Any) -> tuple[float, Any]:
         weights, bias = parameters[:opinions], parameters[opinions:]
-        scores = weights.astype(np.float32) @ logs + bias.astype(np.float32)
+        scores = weights.astype(np.float32).dot(flat).reshape(n, width) + bias.astype(np.float32)
         log_p = log_softmax(scores)
         error = np.exp(log_p)
         error[rows, outcomes] -= 1.0
-        slope = np.einsum("nk,nek->e", error, logs, optimize=True) / n + 2 * ridge * weights
+        slope = flat.dot(error.ravel()) / n + 2 * ridge * weights
         slope_bias = error.mean(axis=0) + 2 * ridge * bias
         value = -float(log_p[rows, outcomes].mean()) + ridge * float(parameters @ parameters)
         return value, np.concatenate([slope, slope_bias]).astype(np.float64)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import random
 from bisect import bisect_right
 from collections.abc import Sequence
+from math import log1p
 from typing import NamedTuple
 
 from predictor.history import Action, History
@@ -18,6 +18,7 @@ GAP_BOUNDS_S = (1.0, 5.0, 30.0, 120.0, 600.0, 1800.5, 86_400.0)
 #: What is fed to a forest where no earlier action exists: longer than any gap (in ln(1 + seconds)).
 NO_GAP = 20.0
 _DAY_MS = 86_400_000
+_BAG_BITS = (1 << 54) - 1
 
 
 def _bag_table() -> list[list[int]]:
@@ -45,17 +46,18 @@ class Situation(NamedTuple):
 
     def keys(self) -> tuple[int, int, int, int, int, int]:
         """The global contexts: last 1, 2, 3, 4 ids; last 2 with the gap; last 1 with the session's bag."""
-        a, b, c, d = self.ids[:4]
+        a, b, c, d, _, _ = self.ids
         two = a | b << 8
         three = two | c << 16
         return a, two, three, three | d << 24, two | self.gap << 16, a << 54 | self._bag()
 
     def _bag(self) -> int:
         """Which actions the session had once and which more often, in any order."""
-        seen: dict[int, int] = {}
-        for action in self.session:
-            seen[action] = 2 if action in seen else 1
-        return sum([_BAG[action][times] for action, times in seen.items()]) & ((1 << 54) - 1)
+        total = 0
+        session = self.session
+        for action in set(session):
+            total += _BAG[action][2 if session.count(action) > 1 else 1]
+        return total & _BAG_BITS
 
 
 def describe(history: History, now_ms: int, vocabulary: Vocabulary) -> Situation:
@@ -70,43 +72,47 @@ def describe(history: History, now_ms: int, vocabulary: Vocabulary) -> Situation
         session: list[int] = []
         age = 0
     else:
-        session, began = _running(actions, vocabulary)
+        session, began = _running(actions, ids, vocabulary)
         age = times[0] - began
     if len(ids) < DEPTH:
         ids += [NOTHING_ID] * (DEPTH - len(ids))
-    return _situation(history, ids[:DEPTH], times, session, age)
-
-
-def _situation(
-    history: History, ids: list[int], times: Sequence[int], session: list[int], age_ms: int
-) -> Situation:
-    log1p = math.log1p
-    gap = gap_before = NO_GAP
-    bucket = len(GAP_BOUNDS_S)
-    if len(times) > 1:
-        seconds = max(times[0] - times[1], 0) / 1000
-        gap = log1p(seconds)
-        bucket = bisect_right(GAP_BOUNDS_S, seconds)
-        if len(times) > 2:
-            gap_before = log1p(max(times[1] - times[2], 0) / 1000)
+    gaps, bucket = _gaps(times)
     now = times[0]
     numbers = (
-        gap,
-        gap_before,
-        log1p(max(age_ms, 0) / 1000),
+        *gaps,
+        log1p(age / 1000) if age > 0 else 0.0,
         float(len(session)),
         (now % _DAY_MS) / 3_600_000,
         float((now // _DAY_MS + 4) % 7),
         log1p(history.total),
     )
-    return Situation(history.user_id, ids, bucket, session, numbers)
+    return Situation(history.user_id, ids[:DEPTH], bucket, session, numbers)
 
 
-def _running(actions: Sequence[Action], vocabulary: Vocabulary) -> tuple[list[int], int]:
-    """The ids of the running session's actions, newest first, and when it began (ms)."""
-    session: list[int] = []
+def _gaps(times: Sequence[int]) -> tuple[tuple[float, float], int]:
+    """ln(1+s) of the last two gaps, and the last one's bucket; `times` are the newest, newest first."""
+    if len(times) < 2:
+        return (NO_GAP, NO_GAP), len(GAP_BOUNDS_S)
+    last = times[0] - times[1]
+    seconds = last / 1000 if last > 0 else 0.0
+    before = NO_GAP
+    if len(times) > 2:
+        before_ms = times[1] - times[2]
+        before = log1p(before_ms / 1000) if before_ms > 0 else 0.0
+    return (log1p(seconds), before), bisect_right(GAP_BOUNDS_S, seconds)
+
+
+def _running(actions: Sequence[Action], ids: Sequence[int], vocabulary: Vocabulary) -> tuple[list[int], int]:
+    """The ids of the running session's actions, newest first, and when it began (ms).
+
+    `ids` are those of the newest actions, newest first: most sessions are found among them.
+    """
+    if LOGIN_ID in ids:
+        at = ids.index(LOGIN_ID)
+        return list(ids[:at]), actions[-1 - at].at_ms
+    session = list(ids)
     id_of = vocabulary.ids.get
-    for action in reversed(actions):
+    for action in actions[-1 - len(ids) :: -1]:
         seen = id_of(action.name, OTHER_ID)
         if seen == LOGIN_ID:
             return session, action.at_ms

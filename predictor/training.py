@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from predictor.blend import FLOOR, Blend, BlendParts
+from predictor.blend import Blend, BlendParts
 from predictor.experts import Floats
 from predictor.features import FeatureState, Observed, forest_inputs
 from predictor.forest import Forest, ForestConfig, train_forest
@@ -93,7 +93,7 @@ def train_blend(
     first = int(train * config.forest_burn_in)
     forest = _grow(seen, inputs, first, train, config)
     late = seen.numbers >= train
-    opinions = _opinions(seen.logs[late][:, :, : state.trained], mixed[late], inputs[late], forest)
+    opinions = _opinions(seen.logs[:, late, : state.trained], mixed[late], inputs[late], forest)
     final = fit_pool(opinions, seen.outcomes[late], ridge=config.ridge)
     answers = pool_logs(opinions, final)
     loss = -float(answers[np.arange(len(answers)), seen.outcomes[late]].mean())
@@ -119,10 +119,10 @@ def _observe(
             kept.append(state.look_at((item.history,), item.at_ms))
             numbers.append(item.number)
             outcomes.append(state.vocabulary.id_of(item.outcome))
-    logs = np.concatenate([observed.logs for observed in kept])
+    logs = np.concatenate([observed.logs for observed in kept], axis=1)
     situations = [situation for observed in kept for situation in observed.situations]
-    personal = np.concatenate([observed.personal for observed in kept])
-    return Observations(np.array(numbers), logs, Observed(situations, logs, personal), np.array(outcomes))
+    recent = np.concatenate([observed.recent for observed in kept])
+    return Observations(np.array(numbers), logs, Observed(situations, logs, recent), np.array(outcomes))
 
 
 def until_question(items: Iterator[Lesson | Question], total: int) -> Iterator[Lesson | Question]:
@@ -136,7 +136,7 @@ def until_question(items: Iterator[Lesson | Question], total: int) -> Iterator[L
 def _pool_experts(seen: Observations, first: int, stop: int, most: int, trained: int) -> Pool:
     inside = np.flatnonzero((seen.numbers >= first) & (seen.numbers < stop))
     inside = inside[:: -(-len(inside) // most)]
-    return fit_pool(seen.logs[inside][:, :, :trained], seen.outcomes[inside])
+    return fit_pool(seen.logs[:, inside, :trained], seen.outcomes[inside])
 
 
 def _grow(seen: Observations, inputs: Floats, first: int, stop: int, config: TrainingConfig) -> Forest:
@@ -150,7 +150,7 @@ def _grow(seen: Observations, inputs: Floats, first: int, stop: int, config: Tra
 
 
 def _opinions(logs: Floats, mixed: Floats, inputs: Floats, forest: Forest) -> Floats:
-    """[n, experts + 1, trained]: the experts and the forest, as `Blend.probabilities` weighs them."""
+    """[experts + 1, n, trained]: the experts and the forest, as `Blend.probabilities` weighs them."""
     opinion = mixed.copy()
-    opinion[:, forest.classes] = np.log(forest.predict(inputs) + np.float32(FLOOR))
-    return np.concatenate([logs, opinion[:, None]], axis=1)
+    opinion[:, forest.columns] = forest.predict(inputs)
+    return np.concatenate([logs, opinion[None]])

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from sample_logs import history_of, small_log
 
-from predictor.experts import count_personal
 from predictor.features import FeatureState, forest_inputs
 from predictor.history import END, LOGIN, SESSION_GAP_MS, Action, History
 from predictor.mixture import fit_pool, log_softmax, pool_logs
+from predictor.personal import count_personal
 from predictor.replay import Lesson, Question, outcomes_of, replay_log
 from predictor.situation import describe
 from predictor.training import name_outcomes
@@ -47,8 +47,8 @@ def _serving_vectors(records):
 
 def _vector(state, history, at_ms):
     observed = state.look_at((history,), at_ms)
-    mixed = log_softmax(observed.logs.mean(axis=1))
-    return observed.logs[0], forest_inputs(observed, mixed, state.trained)[0]
+    mixed = log_softmax(observed.logs.mean(axis=0))
+    return observed.logs[:, 0], forest_inputs(observed, mixed, state.trained)[0]
 
 
 def test_training_and_serving_give_the_same_vectors():
@@ -117,18 +117,25 @@ def _personal_by_hand(window, ids, width):
 def test_personal_counts_are_what_counting_by_hand_gives(seed):
     draw = np.random.default_rng(seed)
     windows = [
-        bytes(draw.choice([0, 1, 2, 3, LOGIN_ID], size=draw.integers(3, 90)).astype(np.uint8))
-        for _ in range(20)
+        bytes(draw.choice([1, 2, 3, LOGIN_ID], size=draw.integers(0, 90)).astype(np.uint8)) for _ in range(20)
     ]
     ids = [(list(window[:-7:-1]) + [254] * 6)[:6] for window in windows]
-    together = count_personal(windows, ids, 6)
-    for window, tail, counts in zip(windows, ids, together, strict=True):
+    together = _counted(windows, ids, 6)
+    for row, (window, tail) in enumerate(zip(windows, ids, strict=True)):
+        counts = together[:, row]
         np.testing.assert_allclose(counts, _personal_by_hand(window, tail, 6), rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(count_personal([window], [tail], 6)[0], counts, rtol=1e-6)
+        np.testing.assert_allclose(_counted([window], [tail], 6)[:, 0], counts, rtol=1e-6)
+
+
+def _counted(windows, ids, width):
+    counts = np.full((4, len(windows), width), np.nan, np.float32)
+    count_personal(windows, ids, counts)
+    return counts
 
 
 def test_an_empty_window_counts_nothing():
-    assert not count_personal([b"", b""], [[254] * 6] * 2, 5)[:, 1:].any()
+    assert not _counted([b"", b""], [[254] * 6] * 2, 5).any()
+    assert not _counted([b""], [[254] * 6], 5).any()
 
 
 def test_times_that_run_backwards_give_finite_numbers():
@@ -143,7 +150,7 @@ def test_a_pool_finds_the_opinion_that_is_right():
     truth = draw.dirichlet(np.ones(4), size=3_000)
     outcomes = np.array([draw.choice(4, p=p) for p in truth])
     noise = draw.dirichlet(np.ones(4), size=3_000)
-    logs = np.log(np.stack([truth, noise], axis=1)).astype(np.float32)
+    logs = np.log(np.stack([truth, noise])).astype(np.float32)
     pool = fit_pool(logs, outcomes)
     assert pool.weights[0] == pytest.approx(1.0, abs=0.15)
     assert abs(pool.weights[1]) < 0.1
