@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.report import percentile
-from bench.worker.catalogue import CELERY, FIFO
+from bench.worker.catalogue import CELERY, DRAMATIQ, FIFO, Peer
 from bench.worker.ours import OurWorker
 from bench.worker.running import Measurement, PeerWorker, Servers
 
@@ -29,7 +29,12 @@ Latencies = tuple[list[float], bool]
 def measure(servers: Servers, backlog: int, urgent: int) -> list[dict[str, Any]]:
     systems: dict[str, Callable[[int], Latencies]] = {
         "ours": lambda waiting: _ours(servers, waiting, urgent),
-        f"Celery {CELERY.version()}, Redis priorities": lambda waiting: _celery(servers, waiting, urgent),
+        f"Celery {CELERY.version()}, Redis priorities": lambda waiting: _redis_peer(
+            servers, CELERY, waiting, urgent
+        ),
+        f"Dramatiq {DRAMATIQ.version()}, queues": lambda waiting: _redis_peer(
+            servers, DRAMATIQ, waiting, urgent
+        ),
         FIFO.title: lambda waiting: _fifo(servers, waiting, urgent),
     }
     rows = []
@@ -100,9 +105,10 @@ def _ours(servers: Servers, backlog: int, urgent: int) -> Latencies:
         )
 
 
-def _celery(servers: Servers, backlog: int, urgent: int) -> Latencies:
-    measurement = _measurement(servers, "celery", backlog)
-    with PeerWorker(CELERY, measurement) as worker:
+def _redis_peer(servers: Servers, peer: Peer, backlog: int, urgent: int) -> Latencies:
+    """A peer whose own client sends both kinds."""
+    measurement = _measurement(servers, peer.name, backlog)
+    with PeerWorker(peer, measurement) as worker:
         if backlog:
             worker.tell("naps", backlog)
         worker.start(str(SLOTS))
