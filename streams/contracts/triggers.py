@@ -97,6 +97,11 @@ class TriggerTable:
         return found
 
 
+def trigger_table(own: Iterable[Trigger], tasks: TaskCatalogue) -> TriggerTable:
+    """The built-in triggers and those that handlers declare: streams and the API read the same table."""
+    return TriggerTable([*BUILTIN_TRIGGERS, *own], tasks)
+
+
 def subject_of(event: Event, entity: str) -> str | None:
     """The id of the entity of that kind an event is about."""
     data: EventData = event.data

@@ -20,7 +20,7 @@ from streams.cache.inputs import NOBODY
 from streams.cache.ledger import JobLedger
 from streams.cache.names import RedisNames
 from streams.contracts.clock import SYSTEM_CLOCK, millis
-from streams.contracts.triggers import BUILTIN_TRIGGERS, TriggerTable
+from streams.contracts.triggers import trigger_table
 from streams.ingest.conditions import Conditions
 from streams.ingest.freshness import FreshnessFilter
 from streams.ingest.mirror import Mirror, TableRows
@@ -144,7 +144,7 @@ def _speculator(
 def _processor(
     settings: Settings, declared: Manifest, speculator: Speculator, scores: PredictionScores
 ) -> SliceProcessor:
-    triggers = TriggerTable([*BUILTIN_TRIGGERS, *declared.triggers], declared.catalogue)
+    triggers = trigger_table(declared.triggers, declared.catalogue)
     return SliceProcessor(
         triggers=triggers,
         tasks=declared.catalogue,

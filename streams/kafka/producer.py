@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -91,6 +92,24 @@ class AckedProducer(BackgroundService):
         finally:
             self._unacked -= 1
 
+    async def send_all(self, records: Sequence[tuple[str, bytes, str]]) -> list[UnavailableError | None]:
+        """Sends (topic, value, key) records at once; what befell each, None where the broker has it."""
+        if self._producer is None:
+            raise UnavailableError("the producer is not started")
+        reports = _Reports(len(records))
+        for place, (topic, value, key) in enumerate(records):
+            try:
+                self._producer.produce(topic, value, key=key, on_delivery=partial(reports.take, place, topic))
+            except (BufferError, KafkaException) as exc:
+                reports.refuse(place, f"Kafka does not take records for {topic}: {exc}")
+        self._unacked += 1
+        self._wake.set()
+        try:
+            await reports.complete.wait()
+        finally:
+            self._unacked -= 1
+        return reports.errors
+
     async def _serve_reports(self) -> None:
         assert self._producer is not None
         while True:
@@ -99,6 +118,30 @@ class AckedProducer(BackgroundService):
                 await self._wake.wait()
             self._producer.poll(0)
             await asyncio.sleep(0.002)
+
+
+class _Reports:
+    """The delivery reports of records that were sent together."""
+
+    def __init__(self, count: int) -> None:
+        self.errors: list[UnavailableError | None] = [None] * count
+        self.complete = asyncio.Event()
+        self._left = count
+        self._count_down(0)
+
+    def take(self, place: int, topic: str, error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            self.errors[place] = UnavailableError(f"Kafka did not take a record for {topic}: {error.str()}")
+        self._count_down(1)
+
+    def refuse(self, place: int, why: str) -> None:
+        self.errors[place] = UnavailableError(why)
+        self._count_down(1)
+
+    def _count_down(self, by: int) -> None:
+        self._left -= by
+        if self._left <= 0:
+            self.complete.set()
 
 
 def _settle(done: asyncio.Future[None], topic: str, error: KafkaError | None) -> None:

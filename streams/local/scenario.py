@@ -19,7 +19,7 @@ from streams.contracts.errors import UnavailableError
 from streams.contracts.events import Event, EventType, decode_data, topic_of
 from streams.contracts.jobs import Job
 from streams.contracts.states import FINAL
-from streams.contracts.triggers import BUILTIN_TRIGGERS, TriggerTable
+from streams.contracts.triggers import trigger_table
 from streams.kafka.producer import AckedProducer
 from streams.local.sample import Sample
 from streams.settings import Settings
@@ -97,7 +97,7 @@ class Scenario:
         self, settings: Settings, api_url: str, sample: Sample, progress: Callable[[Story], None]
     ) -> None:
         registry = load_handlers(settings.handler_modules)
-        self._triggers = TriggerTable([*BUILTIN_TRIGGERS, *registry.triggers], registry.catalogue)
+        self._triggers = trigger_table(registry.triggers, registry.catalogue)
         self._topics = settings.topics
         self._producer = AckedProducer(settings)
         self._http = httpx.AsyncClient(base_url=api_url + BASE, timeout=10.0, trust_env=False)

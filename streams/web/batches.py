@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections import Counter
 from collections.abc import Sequence
@@ -10,10 +9,11 @@ from typing import Any, cast
 
 import msgspec
 import redis.asyncio as aioredis
-import structlog
 
+from streams.cache.cluster import is_cluster
 from streams.cache.connection import AWAY
 from streams.cache.names import RedisNames
+from streams.cache.scripting import send_packed
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
 from streams.contracts.errors import UnavailableError
 from streams.contracts.jobs import Priority, Why
@@ -21,15 +21,12 @@ from streams.contracts.keys import CacheKey
 from streams.contracts.tasks import TaskCatalogue
 from streams.contracts.topics import TopicNames
 from streams.kafka.lag import GroupLag
-from streams.ops.service import BackgroundService
 from streams.web.intake import JobRequester
-from streams.web.leadership import Chore
 from streams.web.off_peak import OffPeak
 
-_log = structlog.get_logger(__name__)
-
 KEPT_S = 7 * 86_400
-EVERY_S = 0.5
+#: Seconds between two turns.
+BATCHES_EVERY_S = 0.5
 #: Jobs emitted before their number is written down; after a crash at most so many are emitted twice.
 STEP = 500
 #: Waiting jobs of a batch's priority above which it waits itself: others use that queue too.
@@ -132,17 +129,27 @@ class BatchStore:
 
     async def answered(self, batch: Batch) -> int:
         """How many of the emitted rows have an answer now."""
+        rows = self._names.batch_rows(batch.facts.id)
         count = 0
         for start in range(0, batch.emitted, _PUSH):
-            pipe = self._redis.pipeline(transaction=False)
             end = min(start + _PUSH, batch.emitted) - 1
-            pipe.lrange(self._names.batch_rows(batch.facts.id), start, end)
-            rows = (await self._execute(pipe))[0]
-            pipe = self._redis.pipeline(transaction=False)
-            for row in rows:
-                pipe.exists(self._names.result(row.decode()))
-            count += sum(await self._execute(pipe)) if rows else 0
+            try:
+                keys: list[bytes] = await send_packed(self._redis, "LRANGE", rows, start, end)
+                count += await self._count_present([self._names.result(key.decode()) for key in keys])
+            except AWAY as exc:
+                raise UnavailableError(f"Redis does not answer: {exc}") from exc
         return count
+
+    async def _count_present(self, names: Sequence[str]) -> int:
+        """One command for all of them, where they are on one server."""
+        if not names:
+            return 0
+        if not is_cluster(self._redis):
+            return int(await send_packed(self._redis, "EXISTS", *names))
+        pipe = self._redis.pipeline(transaction=False)
+        for name in names:
+            pipe.exists(name)
+        return sum(await pipe.execute())
 
     async def _execute(self, pipe: Any) -> list[Any]:
         try:
@@ -162,16 +169,15 @@ def _batch(fields: dict[bytes, bytes]) -> Batch | None:
     )
 
 
-class BatchRunner(BackgroundService):
+class BatchRunner:
     """Emits open batches' jobs, a step at a time, while their queue is short and their window open.
 
     A job's id follows from its batch: a step that is emitted twice makes no second job.
+    A `ChoreService` takes the turns.
     """
 
     def __init__(
         self,
-        redis: aioredis.Redis,
-        names: RedisNames,
         *,
         store: BatchStore,
         jobs: JobRequester,
@@ -181,7 +187,6 @@ class BatchRunner(BackgroundService):
         off_peak: OffPeak,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        super().__init__()
         self._store = store
         self._jobs = jobs
         self._lag = lag
@@ -189,19 +194,6 @@ class BatchRunner(BackgroundService):
         self._tasks = tasks
         self._off_peak = off_peak
         self._clock = clock
-        self._chore = Chore(redis, names, "batches")
-
-    async def on_start(self) -> None:
-        self.spawn(self._run(), "batches")
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY_S)
-            try:
-                if await self._chore.is_ours():
-                    await self.turn()
-            except (*AWAY, UnavailableError) as exc:
-                _log.warning("batches wait", error=str(exc))
 
     async def turn(self) -> None:
         """One step of each open batch, oldest first."""

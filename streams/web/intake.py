@@ -28,8 +28,10 @@ from streams.kafka.producer import AckedProducer
 
 #: The source of events that came over HTTP.
 SOURCE = "precompute/api"
-#: Jobs on their way to Kafka at once; the producer acknowledges them together.
+#: Jobs made and sent together, and how many such parts are under way at once: while the broker writes one
+#: down, the next is made.
 MOST_AT_ONCE = 500
+MOST_PARTS = 4
 #: So few jobs are in the ledger before their asker has the answer, who may look them up next.
 MOST_SHOWN_AT_ONCE = 20
 
@@ -94,20 +96,32 @@ class JobRequester:
 
     async def request(self, keys: Sequence[CacheKey], *, why: Why, priority: int, cause: str) -> list[Job]:
         """The jobs that are in Kafka now; a key whose entity nobody has published an event of is left out."""
+        parts = [keys[start : start + MOST_AT_ONCE] for start in range(0, len(keys), MOST_AT_ONCE)]
+        turns = asyncio.Semaphore(MOST_PARTS)
+
+        async def one(part: Sequence[CacheKey]) -> list[Job]:
+            async with turns:
+                made = await self._make(part, why=why, priority=priority, cause=cause)
+                await self._emit(made)
+                return made
+
+        found = await asyncio.gather(*map(one, parts), return_exceptions=True)
         jobs: list[Job] = []
-        for start in range(0, len(keys), MOST_AT_ONCE):
-            part = keys[start : start + MOST_AT_ONCE]
-            inputs = await self._inputs(part)
-            made = [
-                self._job(key, found, why=why, priority=priority, cause=cause)
-                for key, found in zip(part, inputs, strict=True)
-                if found is not None
-            ]
-            await asyncio.gather(*(self._emit(job) for job in made))
+        for made in found:
+            if isinstance(made, BaseException):
+                raise made
             jobs += made
         if len(jobs) <= MOST_SHOWN_AT_ONCE:
             await self._ledger.flush()
         return jobs
+
+    async def _make(self, keys: Sequence[CacheKey], *, why: Why, priority: int, cause: str) -> list[Job]:
+        inputs = await self._inputs(keys)
+        return [
+            self._job(key, found, why=why, priority=priority, cause=cause)
+            for key, found in zip(keys, inputs, strict=True)
+            if found is not None
+        ]
 
     def _job(self, key: CacheKey, found: EntityInput, *, why: Why, priority: int, cause: str) -> Job:
         return new_job(
@@ -121,15 +135,23 @@ class JobRequester:
             payload=bytes(found.payload),
         )
 
-    async def _emit(self, job: Job) -> None:
-        # Before it is sent: a worker may have it before we have the broker's word.
-        self._ledger.record(job, Status.QUEUED)
+    async def _emit(self, jobs: Sequence[Job]) -> None:
+        """All of them, or `UnavailableError`: those that Kafka did not take count as cancelled."""
+        # Before they are sent: a worker may have one before we have the broker's word.
+        for job in jobs:
+            self._ledger.record(job, Status.QUEUED)
+        records = [(self._topics.jobs(job.priority), encode_job(job), job.key) for job in jobs]
         try:
-            await self._producer.send(self._topics.jobs(job.priority), encode_job(job), key=job.key)
+            errors = await self._producer.send_all(records)
         except UnavailableError as exc:
-            self._ledger.record(job, Status.CANCELLED, error=str(exc))
-            raise
-        self._counters.add("tasks_queued")
+            errors = [exc] * len(jobs)
+        for job, error in zip(jobs, errors, strict=True):
+            if error is not None:
+                self._ledger.record(job, Status.CANCELLED, error=str(error))
+        self._counters.add("tasks_queued", sum(error is None for error in errors))
+        first = next((error for error in errors if error is not None), None)
+        if first is not None:
+            raise first
 
     async def _inputs(self, keys: Sequence[CacheKey]) -> list[EntityInput | None]:
         """A user needs no event of its own: what it did is input enough."""

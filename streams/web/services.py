@@ -13,14 +13,14 @@ from streams.cache.names import RedisNames
 from streams.cache.reader import AnswerReader
 from streams.cache.scorecards import Scorecards
 from streams.contracts.holdout import HoldoutConfig
-from streams.contracts.triggers import BUILTIN_TRIGGERS, TriggerTable
+from streams.contracts.triggers import trigger_table
 from streams.kafka.lag import GroupLag
 from streams.kafka.producer import AckedProducer
 from streams.ops.health import Health, HealthServer
 from streams.ops.service import Service, ServiceGroup
 from streams.settings import Settings
 from streams.web.audit import AuditLog
-from streams.web.batches import BatchRunner, BatchStore
+from streams.web.batches import BATCHES_EVERY_S, BatchRunner, BatchStore
 from streams.web.demand import DemandDesk
 from streams.web.forecast import Forecast
 from streams.web.gauges import FleetGauges
@@ -28,6 +28,7 @@ from streams.web.groups import GroupReads
 from streams.web.idempotency import IdempotentRequests
 from streams.web.intake import EventPublisher, JobRequester
 from streams.web.keys import KeyStore
+from streams.web.leadership import Chore, ChoreService
 from streams.web.letter_marks import LetterMarks
 from streams.web.letters import LetterBox
 from streams.web.off_peak import OffPeak
@@ -37,7 +38,7 @@ from streams.web.reading import CountedReader
 from streams.web.refresh import Refresher
 from streams.web.replay import Replayer
 from streams.web.statistics import FleetStatistics, StatisticsSources
-from streams.web.upkeep import RefreshConfig, Upkeep
+from streams.web.upkeep import UPKEEP_EVERY_S, RefreshConfig, Upkeep
 from streams.web.waiting import AnswerWaiter
 
 
@@ -50,7 +51,7 @@ class WebServices:
         self.tasks = declared.catalogue
         self.names = RedisNames(settings.namespace)
         self.redis = connect(settings)
-        self.triggers = TriggerTable([*BUILTIN_TRIGGERS, *declared.triggers], self.tasks)
+        self.triggers = trigger_table(declared.triggers, self.tasks)
         self._make_readers()
         self._make_writers()
         self._make_actions()
@@ -163,6 +164,20 @@ class WebServices:
         )
 
     def _running(self) -> list[Service]:
+        settings = self.settings
+        running: list[Service] = [
+            HealthServer(self.health, settings.metrics_host, settings.metrics_port, may_be_taken=True),
+            self.counters,
+            self.ledger_writer,
+            self.producer,
+            self.reads,
+            self.waiter,
+            FleetGauges(self.redis, self.lag),
+        ]
+        return running if settings.read_only else [*running, *self._chores()]
+
+    def _chores(self) -> list[Service]:
+        """What one API process does for all of them."""
         settings, redis, names = self.settings, self.redis, self.names
         off_peak = OffPeak(settings.off_peak)
         upkeep = Upkeep(
@@ -181,8 +196,6 @@ class WebServices:
             ),
         )
         runner = BatchRunner(
-            redis,
-            names,
             store=self.batches,
             jobs=self.jobs,
             lag=self.lag,
@@ -190,13 +203,7 @@ class WebServices:
             tasks=self.tasks,
             off_peak=off_peak,
         )
-        running: list[Service] = [
-            HealthServer(self.health, settings.metrics_host, settings.metrics_port, may_be_taken=True),
-            self.counters,
-            self.ledger_writer,
-            self.producer,
-            self.reads,
-            self.waiter,
-            FleetGauges(redis, self.lag),
+        return [
+            ChoreService(Chore(redis, names, "upkeep"), upkeep.turn, every_s=UPKEEP_EVERY_S),
+            ChoreService(Chore(redis, names, "batches"), runner.turn, every_s=BATCHES_EVERY_S),
         ]
-        return running if settings.read_only else [*running, upkeep, runner]

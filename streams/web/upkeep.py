@@ -5,29 +5,22 @@ It lives here because the API knows the reads and can enqueue; one process of th
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, cast
 
 import msgspec
 import redis.asyncio as aioredis
-import structlog
 
-from streams.cache.connection import AWAY
 from streams.cache.counters import FleetCounters
 from streams.cache.names import RedisNames
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
-from streams.contracts.errors import UnavailableError
 from streams.contracts.keys import CacheKey
 from streams.contracts.tasks import TaskCatalogue, TaskSpec
 from streams.ops.metrics import CACHE_PRECOMPUTED, COMPUTE_WASTED
-from streams.ops.service import BackgroundService
 from streams.web.demand import DemandDesk
-from streams.web.leadership import Chore
 from streams.web.off_peak import OffPeak
 
-_log = structlog.get_logger(__name__)
-
-EVERY_S = 5.0
+#: Seconds between two turns.
+UPKEEP_EVERY_S = 5.0
 #: Answers of one task handled in one turn; the next turn takes the rest.
 MOST_A_TURN = 1000
 #: Reads are remembered for as long as the longest TTL needs them.
@@ -79,7 +72,9 @@ def choose(candidates: list[Candidate], worth: float, budget_s: float) -> list[C
     return chosen
 
 
-class Upkeep(BackgroundService):
+class Upkeep:
+    """One turn of it is `turn`; a `ChoreService` takes them."""
+
     def __init__(
         self,
         redis: aioredis.Redis,
@@ -91,7 +86,6 @@ class Upkeep(BackgroundService):
         config: RefreshConfig,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        super().__init__()
         self._redis = redis
         self._names = names
         self._tasks = tasks
@@ -99,20 +93,7 @@ class Upkeep(BackgroundService):
         self._demand = demand
         self._config = config
         self._clock = clock
-        self._chore = Chore(redis, names, "upkeep")
         self._refreshed_at = float("-inf")
-
-    async def on_start(self) -> None:
-        self.spawn(self._run(), "upkeep")
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY_S)
-            try:
-                if await self._chore.is_ours():
-                    await self.turn()
-            except (*AWAY, UnavailableError) as exc:
-                _log.warning("upkeep waits", error=str(exc))
 
     async def turn(self) -> None:
         """One round; raises redis-py's errors and `UnavailableError`."""

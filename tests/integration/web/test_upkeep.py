@@ -11,12 +11,14 @@ import redis.asyncio as aioredis
 
 from streams.cache.counters import FleetCounters
 from streams.cache.names import RedisNames
+from streams.contracts.errors import UnavailableError
 from streams.contracts.keys import CacheKey
 from streams.contracts.tasks import BUILTIN_TASKS
-from streams.web.leadership import Chore
+from streams.web.leadership import Chore, ChoreService
 from streams.web.off_peak import OffPeak
 from streams.web.upkeep import RefreshConfig, Upkeep
 from tests.support.answers import STALE_MS, put_answer, stored_answer
+from tests.support.eventually import eventually
 
 NAMES = RedisNames("pc")
 TASK = "ctr_prediction"
@@ -101,3 +103,53 @@ async def test_one_process_at_a_time_has_a_chore(redis: aioredis.Redis) -> None:
     await redis.delete(NAMES.lock("x"))
     assert await second.is_ours()
     assert not await first.is_ours()
+
+
+async def test_the_turns_are_taken_by_one_of_many(redis: aioredis.Redis) -> None:
+    turns: list[int] = []
+
+    def service(number: int) -> ChoreService:
+        async def turn() -> None:
+            turns.append(number)
+
+        return ChoreService(Chore(redis, NAMES, "x"), turn, every_s=0.001)
+
+    services = [service(number) for number in range(3)]
+    for one in services:
+        await one.start()
+    await eventually(lambda: len(turns) >= 20)
+    leader = turns[0]
+    await services[leader].stop()
+    assert set(turns) == {leader}
+    await redis.delete(NAMES.lock("x"))
+    await eventually(lambda: len(set(turns)) == 2)
+    for one in services:
+        await one.stop()
+
+
+async def test_a_turn_is_taken_again_when_a_server_was_away(redis: aioredis.Redis) -> None:
+    failures = [UnavailableError("Kafka is away"), ConnectionError("Redis is away")]
+    done: list[bool] = []
+
+    async def turn() -> None:
+        if failures:
+            raise failures.pop()
+        done.append(True)
+
+    service = ChoreService(Chore(redis, NAMES, "x"), turn, every_s=0.001)
+    await service.start()
+    await eventually(lambda: done)
+    assert service.failed is not None
+    assert not service.failed.done()
+    await service.stop()
+
+
+async def test_a_turn_that_is_broken_ends_its_service(redis: aioredis.Redis) -> None:
+    async def turn() -> None:
+        raise ValueError("a bug")
+
+    service = ChoreService(Chore(redis, NAMES, "x"), turn, every_s=0.001)
+    await service.start()
+    assert service.failed is not None
+    assert isinstance(await service.failed, ValueError)
+    await service.stop()
