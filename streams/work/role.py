@@ -23,7 +23,7 @@ from streams.cache.versions import HandlerVersions
 from streams.contracts.clock import SYSTEM_CLOCK
 from streams.kafka.producer import AckedProducer
 from streams.ops.health import Health, HealthServer
-from streams.ops.metrics import BUILD_INFO
+from streams.ops.metrics import BUILD_INFO, HANDLER_INFO
 from streams.ops.service import BackgroundService, Service, ServiceGroup
 from streams.settings import Settings
 from streams.version import VERSION
@@ -47,6 +47,8 @@ class WorkerRole:
         self._started_at = clock.now()
         BUILD_INFO.labels(VERSION, "worker").set(1)
         registry = load_handlers(settings.handler_modules)
+        for task, one in registry.items():
+            HANDLER_INFO.labels(task, one.version).set(1)
         names = RedisNames(settings.namespace)
         self._redis = connect(settings)
         store = SlottedStore(self._redis, names, settings.lease_s)
@@ -76,12 +78,6 @@ class WorkerRole:
         presence = WorkerPresence(
             self._redis, names, self._info, lambda asked: self.worker.quiet(quieted=asked)
         )
-        versions = HandlerVersions(
-            self._redis,
-            names,
-            {task: one.version for task, one in registry.items()},
-            Invalidator(self._redis, names, registry.catalogue),
-        )
         self._services: list[Service] = [
             self.health_server,
             counters,
@@ -91,9 +87,17 @@ class WorkerRole:
             self.finishes,
             leases,
             presence,
-            versions,
+            self._versions(registry, names),
             self.worker,
         ]
+
+    def _versions(self, registry: Registry, names: RedisNames) -> HandlerVersions:
+        return HandlerVersions(
+            self._redis,
+            names,
+            {task: one.version for task, one in registry.items()},
+            Invalidator(self._redis, names, registry.catalogue),
+        )
 
     def _executor(self, registry: Registry, names: RedisNames) -> Executor:
         return Executor(
