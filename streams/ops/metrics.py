@@ -61,6 +61,9 @@ CHILD_DEATHS = Counter(
     "precompute_child_process_deaths_total", "Children that died or were killed", ["reason"]
 )
 COMMITS = Counter("precompute_offset_commits_total", "Offset commits", ["result"])
+HANDLER_INFO = Gauge(
+    "precompute_handler_info", "1, with the version of a task's handler in this worker", ["task", "version"]
+)
 LAST_COMMIT = Gauge(
     "precompute_last_commit_timestamp_seconds", "When this worker last committed offsets, Unix time"
 )

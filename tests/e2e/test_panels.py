@@ -138,8 +138,8 @@ def watched(
     binary: str, kafka: str, valkey: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[SystemUnderTest, Prometheus]]:
     folder = tmp_path_factory.mktemp("panels")
-    # Acts on nearly every prediction and holds nobody out: the panels are looked at, not the policy.
-    with SystemUnderTest(folder, kafka, valkey, act_above="0.01", holdout="0") as system:
+    # Acts on nearly every prediction and holds half of all out: the panels are looked at, not the policy.
+    with SystemUnderTest(folder, kafka, valkey, act_above="0.01", holdout="0.5") as system:
         system.start("streams", "worker", "api")
         targets = {name: role.metrics_port for name, role in system.roles.items()}
         prometheus = Prometheus(binary, folder, targets)

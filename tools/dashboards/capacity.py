@@ -133,6 +133,12 @@ _PROCESSES = Row(
             stacked=True,
         ),
         Graph(
+            title="Workers by version of a handler",
+            why="Two of a task outside a rollout: some workers answer otherwise than the others.",
+            unit="short",
+            queries=[Query("count by (task, version) (precompute_handler_info{@})", "{{task}} {{version}}")],
+        ),
+        Graph(
             title="Time left of certificates",
             why="Of those that the roles use towards Kafka. Nothing to see where the connection has no TLS.",
             unit="s",

@@ -39,13 +39,14 @@ class Query:
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """Lines over time. `why` is what a person should make of it."""
+    """Lines over time, from zero up unless they are `signed`. `why` is what a person should make of it."""
 
     title: str
     why: str
     unit: str
     queries: Sequence[Query]
     stacked: bool = False
+    signed: bool = False
 
     def build(self) -> timeseries.Panel:
         panel = (
@@ -54,7 +55,6 @@ class Graph:
             .description(self.why)
             .datasource(SOURCE)
             .unit(self.unit)
-            .min(0)
             .span(GRAPH_WIDTH)
             .height(GRAPH_HEIGHT)
             .line_width(1)
@@ -71,6 +71,8 @@ class Graph:
                 common.StackingConfig().mode(StackingMode.NORMAL if self.stacked else StackingMode.NONE)
             )
         )
+        if not self.signed:
+            panel = panel.min(0)
         for index, query in enumerate(self.queries):
             panel = panel.with_target(_target(query, index))
         return panel

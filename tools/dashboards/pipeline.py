@@ -156,10 +156,10 @@ _GROUPS = Row(
         ),
         Graph(
             title="Since the last commit",
-            why="The worker that has not committed for longest. Idle workers do not commit.",
+            why="Of each role the process that has not committed for longest. Idle ones do not commit.",
             unit="s",
             queries=[
-                Query("time() - min(precompute_last_commit_timestamp_seconds{@} > 0)", "slowest worker"),
+                Query("time() - min by (role) (precompute_last_commit_timestamp_seconds{@} > 0)", "{{role}}"),
             ],
         ),
         Graph(

@@ -101,6 +101,13 @@ _ACTING = Row(
             stacked=True,
         ),
         Graph(
+            title="Lift in hit rate",
+            why="Hit rate of treatment minus holdout, and its 95 % interval; below zero predictions do harm.",
+            unit="percentunit",
+            queries=[Query("max by (bound) (precompute_predictor_lift{@})", "{{bound}}")],
+            signed=True,
+        ),
+        Graph(
             title="Predicted and held-out jobs",
             why="Held-out jobs are scored, not run: the control group that the lift is measured against.",
             unit="ops",
