@@ -11,8 +11,8 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Durations in seconds. Raises `ConfigurationError` that names the field.
 
     `redis_url`: redis://, rediss:// or unix://; redis+sentinel://host:port,host:port/service/db;
-    redis+cluster://host:port,host:port (rediss+... with TLS). A user of an ACL stands before the @, redis-py's
-    options of TLS behind a question mark.
+    redis+cluster://host:port,host:port (rediss+... with TLS). A user of an ACL stands before the @,
+    redis-py's options of TLS behind a question mark.
     """
 
     redis_url: str = "redis://127.0.0.1:6379/0"

@@ -1,11 +1,13 @@
 """A job's life cycle: the one place that knows which transition may follow which.
 
 emitted -> queued -> processing -> completed
-              |           |-> queued      (a failed attempt waits for its retry)
+              |           |-> queued      (a failed attempt waits for its retry, or the job is handed back)
               |           |-> failed      (attempts spent, poison, not retryable)
-              |           `-> skipped     (nothing to do, or handed out twice)
+              |           |-> skipped     (nothing to do, superseded, not available)
+              |           `-> cancelled   (by a person, while it ran)
               |-> skipped                 (duplicate, expired, shed, held_out)
-              `-> cancelled
+              |-> failed                  (poison, or refused, before a handler ran)
+              `-> cancelled               (by a person, or because Kafka did not take it)
 """
 
 from __future__ import annotations

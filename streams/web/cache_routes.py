@@ -14,7 +14,7 @@ from streams.contracts.keys import CacheKey, KeyPattern
 from streams.contracts.results import StoredResult
 from streams.web.access import services
 from streams.web.callers import caller_of
-from streams.web.examples import ANSWER, DEMANDED, INVALIDATED, READ_PARAMETERS, REFRESHED, example
+from streams.web.examples import ANSWER, ASKED, DEMANDED, INVALIDATED, READ_PARAMETERS, REFRESHED, example
 from streams.web.models import DemandBody, InvalidateBody, RefreshBody
 from streams.web.problems import Problem
 from streams.web.responses import answer_body, answer_headers, is_usable, json_response, tag_matches
@@ -99,7 +99,9 @@ def _wait_of(prefer: str | None, longest_s: float) -> float | None:
     return min(float(found.group(1)), longest_s) if found else None
 
 
-@router.post("/demand", status_code=202, summary="Ask for answers", responses={202: DEMANDED})
+@router.post(
+    "/demand", status_code=202, summary="Ask for answers", responses={202: example("asked for", ASKED)}
+)
 async def demand(request: Request, body: DemandBody) -> dict[str, Any]:
     """Jobs for up to 1,000 keys; a key somebody asked for a moment ago joins that job.
 

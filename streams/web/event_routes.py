@@ -11,16 +11,18 @@ from fastapi.responses import Response
 from streams.contracts.events import EventType
 from streams.contracts.jobs import Job
 from streams.web.access import services
-from streams.web.examples import QUEUED, example
+from streams.web.examples import CREATED, LOGGED_IN, PREDICTED, UPLOADED, example
 from streams.web.models import CampaignBody, LoginBody, PredictBody, VideoBody
 
 router = APIRouter(tags=["events"])
 
-_ACCEPTED: dict[int | str, dict[str, Any]] = {202: example("published", QUEUED)}
-
 
 @router.post(
-    "/video", status_code=202, summary="A video was uploaded", response_model=None, responses=_ACCEPTED
+    "/video",
+    status_code=202,
+    summary="A video was uploaded",
+    response_model=None,
+    responses={202: example("published", UPLOADED)},
 )
 async def upload_video(request: Request, body: VideoBody) -> Response:
     """Publishes `video.uploaded`; 202 once Kafka has it. `Idempotency-Key` makes a retry harmless."""
@@ -30,7 +32,11 @@ async def upload_video(request: Request, body: VideoBody) -> Response:
 
 
 @router.post(
-    "/campaign", status_code=202, summary="A campaign was created", response_model=None, responses=_ACCEPTED
+    "/campaign",
+    status_code=202,
+    summary="A campaign was created",
+    response_model=None,
+    responses={202: example("published", CREATED)},
 )
 async def create_campaign(request: Request, body: CampaignBody) -> Response:
     """Publishes `campaign.created`; 202 once Kafka has it."""
@@ -39,7 +45,13 @@ async def create_campaign(request: Request, body: CampaignBody) -> Response:
     return await _publish(request, EventType.CAMPAIGN_CREATED, body.user_id, data, about)
 
 
-@router.post("/login", status_code=202, summary="A user logged in", response_model=None, responses=_ACCEPTED)
+@router.post(
+    "/login",
+    status_code=202,
+    summary="A user logged in",
+    response_model=None,
+    responses={202: example("published", LOGGED_IN)},
+)
 async def log_in(request: Request, body: LoginBody) -> Response:
     """Publishes `user.logged_in`. `predicted_actions` are those known now; the log-in will move them."""
     account = body.user_data.get("account", body.user_data or None)
@@ -48,7 +60,11 @@ async def log_in(request: Request, body: LoginBody) -> Response:
     return await _publish(request, EventType.USER_LOGGED_IN, body.user_id, {"account": account}, about)
 
 
-@router.post("/predict-actions", summary="What a user will do next")
+@router.post(
+    "/predict-actions",
+    summary="What a user will do next",
+    responses={200: example("as predicted last", PREDICTED)},
+)
 async def predict_actions(request: Request, body: PredictBody) -> dict[str, Any]:
     """The latest predictions, and for each whether it was acted on, or why not."""
     found = await services(request).mirror.predictions(body.user_id)

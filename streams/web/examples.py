@@ -43,7 +43,60 @@ DEMANDED = example(
 )
 INVALIDATED = {"success": True, "invalidated": 17, "pattern": "ctr_prediction:*"}
 REFRESHED = {"success": True, "task_type": "ctr_prediction", "tasks_queued": 17}
-QUEUED = {"success": True, "video_id": "v42", "task_ids": [_JOB_ID], "tasks_queued": 6}
+ASKED = {
+    "success": True,
+    "jobs": [
+        {"key": "ctr_prediction:video:v42", "job_id": _JOB_ID, "reason": None, "joined": False},
+        {"key": "ctr_prediction:video:v43", "job_id": None, "reason": "unknown_entity", "joined": False},
+    ],
+}
+
+_PREDICTED = {
+    "action": "view_dashboard",
+    "probability": 0.61,
+    "confidence": 0.58,
+    "acted_on": True,
+    "why_not": None,
+    "keys": ["dashboard_data:user:u7"],
+}
+UPLOADED = {
+    "success": True,
+    "video_id": "v42",
+    "task_ids": [
+        _JOB_ID,
+        "0a44f1d7c3be92f05b6a8d11",
+        "1b7d22c9e05fa6e48c3920d7",
+        "2c90e3ab417fd5b6e2a4c863",
+        "3d15fa08b2c7e69d4f71b0e9",
+        "4e6b8c21d9f03a57c4e8d2b6",
+    ],
+    "tasks_queued": 6,
+}
+CREATED = {
+    "success": True,
+    "campaign_id": "c3",
+    "task_ids": [
+        "6f21b7d0c94e83a5d7f6e012",
+        "7a02c8e1da5f94b6e8a7f123",
+        "8b13d9f2eb60a5c7f9b80234",
+        "9c24ea03fc71b6d80ac91345",
+    ],
+    "tasks_queued": 4,
+}
+LOGGED_IN = {
+    "success": True,
+    "user_id": "u7",
+    "predicted_actions": [_PREDICTED],
+    "task_ids": ["ad35fb140d82c7e91bda2456"],
+    "tasks_queued": 1,
+}
+PREDICTED = {
+    "success": True,
+    "user_id": "u7",
+    "predictions": [_PREDICTED],
+    "model_version": "synthetic-1",
+    "predicted_at": 1_795_600_800_123,
+}
 BATCH = {
     "success": True,
     "batch": {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import httpx
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import CHECKS
@@ -54,3 +56,30 @@ def test_every_operation_has_a_summary_and_shows_problems(api: httpx.Client) -> 
             assert operation["summary"], path
             assert "application/problem+json" in operation["responses"]["4XX"]["content"], path
     assert "HTTPValidationError" not in json.dumps(schema)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/video", {"video_id": "ex1", "user_id": "ex", "video_data": {"uri": "file:///a.mp4"}}),
+        ("/campaign", {"campaign_id": "ex1", "user_id": "ex", "campaign_data": {"brief": "shoes"}}),
+        ("/login", {"user_id": "ex", "user_data": {}}),
+        ("/predict-actions", {"user_id": "ex"}),
+        ("/demand", {"keys": ["ctr_prediction:video:ex1"]}),
+    ],
+)
+def test_the_example_of_an_endpoint_is_its_own(api: httpx.Client, path: str, body: dict[str, Any]) -> None:
+    """The same fields, and as many jobs, as the answer to such a request."""
+    operations = api.get("/openapi.json").json()["paths"]
+    responses = operations[f"/api/precompute{path}"]["post"]["responses"]
+    response = api.post(path, json=body)
+    example = responses[str(response.status_code)]["content"]["application/json"]["example"]
+    live = response.json()
+    assert set(live) <= set(example)
+    assert live.get("tasks_queued") == example.get("tasks_queued")
+    assert len(example.get("task_ids", ())) == example.get("tasks_queued", 0)
+    for name, value in live.items():
+        assert type(example[name]) is type(value), name
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            # FastAPI leaves out what is null.
+            assert set(example[name][0]) <= set(value[0]), name
