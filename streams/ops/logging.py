@@ -1,4 +1,8 @@
-"""Logs: JSON lines on stderr for machines, or lines for people; ids, never payloads or secrets."""
+"""Logs: JSON lines on stderr for machines, or lines for people; ids, never payloads or secrets.
+
+A line that repeats itself too often is held back and counted, and no field is longer than a few lines: an
+error's text may quote what it could not read.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,12 @@ from streams.settings import Settings
 
 #: While a broker is away aiokafka writes ~1,500 errors a second and librdkafka one per 50 ms.
 FLOODING = ("aiokafka", "faust", "mode", "rdkafka")
+#: Of our own lines so many of a kind pass in a period: enough to see which jobs fail, at any rate of them.
+OWN_BURST = 20
+MOST_CHARACTERS = 1000
+#: A traceback's end says most; it shows source lines, never values.
+MOST_TRACE_CHARACTERS = 8000
+_TRACES = frozenset({"exception", "trace"})
 
 
 def configure_logging(settings: Settings, role: str) -> None:
@@ -23,6 +33,7 @@ def configure_logging(settings: Settings, role: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        _shorten,
     ]
     render: Any
     if settings.log_format == "json":
@@ -54,26 +65,73 @@ def _dump(event: Any, **_: Any) -> str:
     return orjson.dumps(event, default=str).decode()
 
 
-class FloodFilter(logging.Filter):
-    """Lets a library repeat the same line once a `period_s`, and says how many it held back."""
+def _shorten(_logger: Any, _method: str, event: Any) -> Any:
+    for name, value in event.items():
+        if isinstance(value, str) and len(value) > MOST_CHARACTERS:
+            event[name] = _cut(name, value)
+    return event
 
-    def __init__(self, period_s: float = 5.0, most_lines: int = 1024) -> None:
+
+def _cut(name: str, text: str) -> str:
+    if name not in _TRACES:
+        return f"{text[:MOST_CHARACTERS]}… ({len(text) - MOST_CHARACTERS} more characters)"
+    return text if len(text) <= MOST_TRACE_CHARACTERS else f"…{text[-MOST_TRACE_CHARACTERS:]}"
+
+
+class _Repeated:
+    """How often a line came in the period that began at `since`."""
+
+    __slots__ = ("held", "passed", "since")
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.passed = 0
+        self.held = 0
+
+
+class FloodFilter(logging.Filter):
+    """Lets a library repeat the same warning once a `period_s`, ourselves `own_burst` times.
+
+    The first line of the next period says how many were held back.
+    """
+
+    def __init__(self, period_s: float = 5.0, most_lines: int = 1024, own_burst: int = OWN_BURST) -> None:
         super().__init__()
         self._period = period_s
         self._most = most_lines
-        self._seen: dict[tuple[str, int, str], tuple[float, int]] = {}
+        self._own_burst = own_burst
+        self._seen: dict[tuple[str, int, str], _Repeated] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno < logging.WARNING or not record.name.startswith(FLOODING):
+        if record.levelno < logging.WARNING:
             return True
-        key = (record.name, record.levelno, str(record.msg)[:120])
-        last, held = self._seen.get(key, (float("-inf"), 0))
-        if record.created - last < self._period:
-            self._seen[key] = (last, held + 1)
+        line = self._line(record)
+        held = 0
+        if record.created - line.since >= self._period:
+            held, line.held, line.passed, line.since = line.held, 0, 0, record.created
+        burst = 1 if record.name.startswith(FLOODING) else self._own_burst
+        if line.passed >= burst:
+            line.held += 1
             return False
-        if len(self._seen) >= self._most:
-            self._seen.clear()
-        self._seen[key] = (record.created, 0)
+        line.passed += 1
         if held:
-            record.msg = f"{record.msg} (and {held} more like it)"
+            _tell(record, held)
         return True
+
+    def _line(self, record: logging.LogRecord) -> _Repeated:
+        text = record.msg.get("event", "") if isinstance(record.msg, dict) else record.msg
+        key = (record.name, record.levelno, str(text)[:120])
+        line = self._seen.get(key)
+        if line is None:
+            if len(self._seen) >= self._most:
+                self._seen.clear()
+            line = self._seen[key] = _Repeated(record.created)
+        return line
+
+
+def _tell(record: logging.LogRecord, held: int) -> None:
+    """Our own lines are dictionaries on their way to the renderer; libraries' are texts."""
+    if isinstance(record.msg, dict):
+        record.msg = {**record.msg, "held_back": held}
+    else:
+        record.msg = f"{record.msg} (and {held} more like it)"

@@ -9,7 +9,13 @@ import pytest
 import structlog
 
 from streams.ops import logging as logs
-from streams.ops.logging import FloodFilter, configure_logging
+from streams.ops.logging import (
+    MOST_CHARACTERS,
+    MOST_TRACE_CHARACTERS,
+    OWN_BURST,
+    FloodFilter,
+    configure_logging,
+)
 from streams.settings import load_settings
 
 
@@ -29,10 +35,43 @@ def test_a_library_may_repeat_itself_once_a_period() -> None:
     assert flood.filter(record("aiokafka.conn", "another matter", 5.2))
 
 
-def test_our_own_lines_and_quiet_ones_always_pass() -> None:
+def test_quiet_lines_always_pass() -> None:
     flood = FloodFilter()
-    assert all(flood.filter(record("streams.work", "same", 0.0)) for _ in range(5))
-    assert all(flood.filter(record("faust.app", "same", 0.0, logging.INFO)) for _ in range(5))
+    for name in ("faust.app", "streams.work"):
+        assert all(flood.filter(record(name, "same", 0.0, logging.INFO)) for _ in range(50))
+
+
+def test_our_own_lines_pass_in_bursts_and_say_what_was_held_back(lines: io.StringIO) -> None:
+    configure_logging(load_settings(log_format="json"), "worker")
+    flood = logging.getLogger().handlers[0].filters[0]
+    assert isinstance(flood, FloodFilter)
+    log = structlog.get_logger("streams.work.endings")
+    for number in range(1000):
+        log.warning("an attempt failed", job=f"j{number}")
+    log.warning("a lease was lost", job="j1")
+    for line in flood._seen.values():
+        line.since -= 60.0
+    log.warning("an attempt failed", job="last")
+
+    written = [json.loads(line) for line in lines.getvalue().splitlines()]
+    failed = [one for one in written if one["event"] == "an attempt failed"]
+    assert [one["job"] for one in failed] == [*(f"j{n}" for n in range(OWN_BURST)), "last"]
+    assert failed[-1]["held_back"] == 1000 - OWN_BURST
+    assert "held_back" not in failed[0]
+    assert sum(one["event"] == "a lease was lost" for one in written) == 1
+
+
+def test_no_field_carries_a_payload_s_length(lines: io.StringIO) -> None:
+    configure_logging(load_settings(log_format="json"), "worker")
+    log = structlog.get_logger("streams.test")
+    log.warning("an attempt failed", error="x" * 100_000, trace="y" * 100_000 + "the end")
+    logging.getLogger("somebody").warning("%s", "z" * 100_000)
+
+    own, foreign = (json.loads(line) for line in lines.getvalue().splitlines())
+    assert len(own["error"]) < MOST_CHARACTERS + 50
+    assert len(own["trace"]) <= MOST_TRACE_CHARACTERS + 1
+    assert own["trace"].endswith("the end")
+    assert len(foreign["event"]) < MOST_CHARACTERS + 50
 
 
 def test_a_message_with_arguments_is_still_one() -> None:
