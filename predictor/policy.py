@@ -86,6 +86,8 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     load: float = 0.0
     user_budget_left: int | None = None
     global_budget_left: int | None = None
+    #: Computing seconds that all users' predicted jobs may still take; None is unlimited.
+    global_seconds_left: float | None = None
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +98,8 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float = 1.0
     #: Jobs it would start: tasks times entities, those already fresh left out.
     jobs: int = 1
+    #: Computing seconds of these jobs, as measured.
+    seconds: float = 0.0
     price: Price = UNMEASURED
     #: A reason found earlier (no entity, already fresh, ...), or None.
     blocked: WhyNot | None = None
@@ -127,6 +131,7 @@ def decide(
     if circumstances.user_budget_left is not None:
         user_left = min(user_left, circumstances.user_budget_left)
     global_left = circumstances.global_budget_left
+    seconds_left = circumstances.global_seconds_left
     values = [_expected_value(option, circumstances, config) for option in options]
     decisions: dict[int, Decision] = {}
     for index in sorted(range(len(options)), key=lambda i: -values[i]):
@@ -134,11 +139,15 @@ def decide(
         why_not = _refusal(option, values[index], circumstances, config)
         if why_not is None and option.jobs > user_left:
             why_not = WhyNot.USER_BUDGET
-        if why_not is None and global_left is not None and option.jobs > global_left:
+        if why_not is None and (
+            (global_left is not None and option.jobs > global_left)
+            or (seconds_left is not None and option.seconds > seconds_left)
+        ):
             why_not = WhyNot.GLOBAL_BUDGET
         if why_not is None:
             user_left -= option.jobs
             global_left = global_left - option.jobs if global_left is not None else None
+            seconds_left = seconds_left - option.seconds if seconds_left is not None else None
         decisions[index] = _decision(option, values[index], why_not, config)
     return [decisions[index] for index in range(len(options))]
 

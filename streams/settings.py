@@ -95,6 +95,15 @@ class Settings(BaseSettings):
         600.0, description="a predicted job not started by then is dropped"
     )
     predicted_jobs_per_user: PositiveInt = Field(60, description="predicted jobs one user may cause an hour")
+    predicted_budget_s: Annotated[float, Field(ge=0.0)] = Field(
+        36_000.0,
+        description="computing seconds an hour that the fleet's predicted jobs may take, so that no mistake "
+        "of the predictor costs more than ten job slots; spent in windows of five minutes; 0: none",
+    )
+    load_penalty: Annotated[float, Field(ge=0.0)] = Field(
+        1.0,
+        description="how much dearer acting is when no job slot is idle: at 1 the cost doubles",
+    )
     model_store: Path | None = Field(
         None, description="folder of trained models; without one the bundled synthetic model predicts"
     )

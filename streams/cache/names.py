@@ -163,6 +163,10 @@ class RedisNames(msgspec.Struct, frozen=True):
         """Estimate (HyperLogLog) of how many users and entities of a group were read of."""
         return f"{self._base}:units:{salt}:{group}"
 
+    def predicted_seconds(self, window: int) -> str:
+        """Computing seconds that predicted jobs were estimated to take in a window of the global budget."""
+        return f"{self._base}:predicted-seconds:{window}"
+
     @property
     def predictor_off(self) -> str:
         """Present while speculation is switched off by command."""

@@ -29,6 +29,9 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     pid: int
     quiet: bool = False
+    #: Jobs that wait in this worker, and how long the oldest has.
+    waiting: int = 0
+    oldest_wait_s: float = 0.0
 
 
 class WorkerPresence(BackgroundService):

@@ -33,6 +33,23 @@ class LiftFigure(msgspec.Struct, frozen=True, kw_only=True):
     trustworthy: bool
 
 
+class ShadowFigure(msgspec.Struct, frozen=True, kw_only=True):
+    """A challenger against the model that serves, on the same `events`.
+
+    `gain` is the mean log-loss it saves, in nats, with its 95 % interval; errors are of calibration.
+    """
+
+    champion: str
+    challenger: str
+    verdict: str
+    events: int
+    gain: float
+    low: float
+    high: float
+    champion_error: float
+    challenger_error: float
+
+
 class Scorecard(msgspec.Struct, frozen=True, kw_only=True):
     """One process's figures over its last `n` outcomes; `log_loss` in nats, `at` in ms."""
 
@@ -48,6 +65,13 @@ class Scorecard(msgspec.Struct, frozen=True, kw_only=True):
     lift: LiftFigure | None = None
     #: Why the predictor does not act at the moment; empty where it does.
     off_because: str = ""
+    #: Changes of the log-loss since this version serves, and since when (ms) it asks for training.
+    drifts: int = 0
+    training_wanted_since: int | None = None
+    #: What decisions see: the fleet's load, 0 to 1, and what is left of the global budget's window.
+    load: float = 0.0
+    predicted_seconds_left: float | None = None
+    shadow: ShadowFigure | None = None
 
 
 class Scorecards:

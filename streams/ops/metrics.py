@@ -22,6 +22,21 @@ PREDICTION_OUTCOMES = Counter(
 )
 LOG_LOSS = Gauge("precompute_predictor_log_loss", "Prequential log-loss, moving average", ["model_version"])
 CALIBRATION = Gauge("precompute_predictor_calibration_error", "Expected calibration error", ["model_version"])
+PREDICTOR_DRIFTS = Counter("precompute_predictor_drifts_total", "Changes of the log-loss that ADWIN noticed")
+TRAINING_WANTED = Gauge(
+    "precompute_predictor_training_wanted", "1 since the log-loss rose, until another model serves"
+)
+SHADOW_GAIN = Gauge(
+    "precompute_predictor_shadow_gain",
+    "Log-loss a challenger saves over the model that serves, in nats, with its interval",
+    ["bound"],
+)
+FLEET_LOAD = Gauge(
+    "precompute_predictor_load", "Share of the fleet's capacity in use, as decisions about predictions see it"
+)
+PREDICTED_SECONDS_LEFT = Gauge(
+    "precompute_predicted_seconds_left", "Computing seconds left of the global budget's window"
+)
 PREDICTOR_LIFT = Gauge(
     "precompute_predictor_lift", "Hit rate of treatment minus holdout, with its 95 % interval", ["bound"]
 )
@@ -65,7 +80,7 @@ HANDLER_INFO = Gauge(
     "precompute_handler_info", "1, with the version of a task's handler in this worker", ["task", "version"]
 )
 LAST_COMMIT = Gauge(
-    "precompute_last_commit_timestamp_seconds", "When this worker last committed offsets, Unix time"
+    "precompute_last_commit_timestamp_seconds", "When this process last committed offsets, Unix time"
 )
 
 # Both consumers

@@ -140,6 +140,8 @@ class WorkerRole:
             host=socket.gethostname(),
             pid=os.getpid(),
             quiet=self.worker.is_quiet,
+            waiting=self.worker.waiting,
+            oldest_wait_s=self.worker.oldest_wait_s,
         )
 
 

@@ -49,6 +49,8 @@ class Worker(BackgroundService):
         self, settings: Settings, processor: JobProcessor, letters: JobLetters, clock: Clock
     ) -> None:
         super().__init__()
+        #: As of the last second: jobs waiting here, and how long the oldest has.
+        self.waiting, self.oldest_wait_s = 0, 0.0
         self._commit_every_s = settings.commit_interval_s
         self._grace_s = settings.grace_s
         self._letters = letters
@@ -233,7 +235,9 @@ class Worker(BackgroundService):
             QUEUE_DEPTH.labels(priority).set(self._queues.depth(priority))
             QUEUE_OLDEST.labels(priority).set(ages[priority])
         OFFSET_WINDOW.set(self._tracker.fullest())
-        self._guard.update(ages, {priority: self._queues.depth(priority) for priority in PRIORITIES})
+        depths = {priority: self._queues.depth(priority) for priority in PRIORITIES}
+        self.waiting, self.oldest_wait_s = sum(depths.values()), max(ages.values())
+        self._guard.update(ages, depths)
 
 
 def _read(value: bytes) -> Job:
