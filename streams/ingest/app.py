@@ -12,6 +12,7 @@ from mode.supervisors import CrashingSupervisor
 
 from streams.contracts.clock import millis
 from streams.ingest.components import Components
+from streams.ingest.effects import Effects
 from streams.ingest.mirror import TableRows
 from streams.ingest.source import SliceSchema, SliceTransport, slice_scheduler
 from streams.ingest.state import Inputs, UserStates
@@ -20,6 +21,7 @@ from streams.kafka.config import checked, ssl_context
 from streams.kafka.topics import TopicAdmin
 from streams.ops.logging import configure_logging
 from streams.ops.metrics import CONSUMER_LAG, EVENT_TO_JOB, REBALANCES
+from streams.ops.process import settle_garbage
 from streams.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -58,6 +60,7 @@ class StreamsApp(faust.App):  # type: ignore[misc]
         # Faust itself would idle on a missing input and retry for ever on a missing output.
         await asyncio.to_thread(TopicAdmin(self.precompute).require)
         await self.components.start()
+        settle_garbage()
         await super().on_start()
 
     async def on_stop(self) -> None:
@@ -87,7 +90,7 @@ class StreamsApp(faust.App):  # type: ignore[misc]
         parts = self.components
         states = UserStates(self.users, self.components.gap_ms)
         effects = parts.processor.process(records, states, Inputs(self.inputs))
-        effects.adopt(await parts.freshness.apply(effects.speculations), parts.scores)
+        await self._adopt(effects)
         parts.publisher.publish(effects)
         self.users.emit_changelog(parts.output, partition)
         self.inputs.emit_changelog(parts.output, partition)
@@ -97,6 +100,12 @@ class StreamsApp(faust.App):  # type: ignore[misc]
             EVENT_TO_JOB.observe(max(0, now_ms - record.timestamp) / 1000)
         parts.publisher.count(effects)
         parts.mirror.take(effects)
+
+    async def _adopt(self, effects: Effects) -> None:
+        parts = self.components
+        found = await parts.freshness.apply(effects.speculations)
+        effects.adopt(found)
+        parts.anticipation.expect(found)
 
     def _declare_health(self) -> None:
         self.components.health.add_ready("assignment", self._is_assigned)

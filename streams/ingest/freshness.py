@@ -13,6 +13,7 @@ from streams.cache.codec import HEADER_BYTES, expiry_of
 from streams.cache.connection import AWAY
 from streams.cache.inputs import PredictedAction
 from streams.cache.names import RedisNames
+from streams.cache.scripting import send_many
 from streams.contracts.clock import Clock, millis
 from streams.ingest.speculation import Speculation
 from streams.ops.metrics import REDIS_ERRORS
@@ -34,12 +35,10 @@ class FreshnessFilter:
         return [_without(one, fresh) for one in found] if fresh else list(found)
 
     async def _fresh(self, keys: Sequence[str]) -> frozenset[str]:
-        pipe = self._redis.pipeline(transaction=False)
-        for key in keys:
-            pipe.getrange(self._names.result(key), 0, HEADER_BYTES - 1)
+        asked = [("GETRANGE", self._names.result(key), 0, HEADER_BYTES - 1) for key in keys]
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
-                heads = await pipe.execute()
+                heads = await send_many(self._redis, asked)
         except AWAY:
             REDIS_ERRORS.labels("freshness").inc()
             return frozenset()

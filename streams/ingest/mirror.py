@@ -22,11 +22,12 @@ from streams.cache.inputs import NOBODY, EntityInput, UserPredictions
 from streams.cache.invalidation import Invalidator
 from streams.cache.ledger import JobLedger
 from streams.cache.names import RedisNames
+from streams.cache.scripting import send_many
 from streams.contracts.errors import UnavailableError
 from streams.contracts.keys import KeyPattern
 from streams.contracts.states import Status
 from streams.contracts.tasks import TaskCatalogue
-from streams.ingest.slices import Effects
+from streams.ingest.effects import Effects
 from streams.ingest.state import InputRow, decode_input, decode_user
 from streams.ops.metrics import MIRROR_FLUSHES
 from streams.ops.service import BackgroundService
@@ -134,13 +135,10 @@ class Mirror(BackgroundService):
         return True
 
     async def _write(self, batch: list[tuple[str, bytes | None]]) -> None:
-        pipe = self._redis.pipeline(transaction=False)
-        for key, value in batch:
-            if value is None:
-                pipe.delete(key)
-            else:
-                pipe.set(key, value, ex=TTL_S)
-        await pipe.execute()
+        await send_many(
+            self._redis,
+            [("SET", key, value, "EX", TTL_S) if value is not None else ("DEL", key) for key, value in batch],
+        )
         for key, value in batch:
             if key in self._pending and self._pending[key] is value:
                 del self._pending[key]

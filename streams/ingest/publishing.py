@@ -5,10 +5,12 @@ from __future__ import annotations
 from streams.cache.counters import FleetCounters
 from streams.contracts.jobs import encode_job
 from streams.contracts.topics import TopicNames
+from streams.ingest.effects import Effects, Letter, Outgoing
 from streams.ingest.output import SliceOutput, with_headers
-from streams.ingest.slices import REROUTED, Effects, Letter, Outgoing
+from streams.ingest.slices import REROUTED
 from streams.kafka.fitting import fit_letter
 from streams.kafka.producer import Headers
+from streams.ops.children import Children
 from streams.ops.metrics import (
     DEAD_LETTERS,
     EVENTS,
@@ -16,6 +18,8 @@ from streams.ops.metrics import (
     JOBS_EMITTED,
     PREDICTIONS,
 )
+
+_jobs_emitted = Children(JOBS_EMITTED)
 
 #: A header is read by people; a decoder's message may quote its input.
 LONGEST_MESSAGE = 500
@@ -47,11 +51,10 @@ class SlicePublisher:
         EVENTS_MISROUTED.inc(len(effects.rerouted))
         for outgoing in effects.jobs:
             job = outgoing.job
-            JOBS_EMITTED.labels(job.task, job.priority, job.why.value).inc()
-        for shown in effects.predictions:
-            acted = sum(prediction.acted_on for prediction in shown.predictions)
-            PREDICTIONS.labels("acted").inc(acted)
-            PREDICTIONS.labels("not_acted").inc(len(shown.predictions) - acted)
+            _jobs_emitted(job.task, job.priority, job.why.value).inc()
+        shown = [one.acted_on for predictions in effects.predictions for one in predictions.predictions]
+        PREDICTIONS.labels("acted").inc(sum(shown))
+        PREDICTIONS.labels("not_acted").inc(len(shown) - sum(shown))
         self._counters.add("events", sum(effects.counts.values()))
         self._counters.add("tasks_queued", len(effects.jobs))
 

@@ -7,7 +7,12 @@ from collections.abc import Collection
 
 from predictor.model import Prediction
 from predictor.scoring import LiveScorer, LiveScores
+from streams.contracts.clock import Clock
+from streams.ingest.drift import DriftWatch
+from streams.ops.children import Children
 from streams.ops.metrics import CALIBRATION, LOG_LOSS, PREDICTION_OUTCOMES
+
+_outcomes = Children(PREDICTION_OUTCOMES)
 
 #: Predictions waiting for their outcome; the oldest is forgotten, its user has long gone.
 MOST_OPEN = 20_000
@@ -18,10 +23,13 @@ PRECISION_WINDOW = 1_000
 class PredictionScores:
     """Prequential scores of one process, as metrics and for the policy."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.drift = DriftWatch(clock)
         self._open: OrderedDict[str, tuple[Prediction, frozenset[str]]] = OrderedDict()
         self._scorer = LiveScorer()
         self._acted: deque[bool] = deque(maxlen=PRECISION_WINDOW)
+        #: How many of them are true: asked for at each decision.
+        self._right = 0
 
     def expect(self, user_id: str, prediction: Prediction, acted_on: Collection[str]) -> None:
         self._open[user_id] = (prediction, frozenset(acted_on))
@@ -35,15 +43,22 @@ class PredictionScores:
         if prediction is None:
             return
         scored = self._scorer.add(prediction, action)
+        self.drift.add(prediction.version, scored.loss)
         result = "top1" if scored.hit else "top3" if scored.hit3 else "missed"
-        PREDICTION_OUTCOMES.labels(result).inc()
+        _outcomes(result).inc()
         if acted_on:
-            self._acted.append(action in acted_on)
+            self._note(action in acted_on)
+
+    def _note(self, is_right: bool) -> None:  # noqa: FBT001 (it is the value)
+        if len(self._acted) == PRECISION_WINDOW:
+            self._right -= self._acted[0]
+        self._acted.append(is_right)
+        self._right += is_right
 
     @property
     def precision(self) -> float | None:
         """The share of acted predictions that came true lately; None before the first."""
-        return sum(self._acted) / len(self._acted) if self._acted else None
+        return self._right / len(self._acted) if self._acted else None
 
     @property
     def outcomes(self) -> int:

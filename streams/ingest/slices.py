@@ -5,14 +5,12 @@ No I/O happens here: the agent sends what a slice caused and acknowledges it aft
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from predictor.history import END, LOGIN, Action
-from streams.cache.inputs import UserPredictions
+from predictor.history import LOGIN, Action
 from streams.contracts.clock import Clock, millis
 from streams.contracts.cloudevents import RecordPlace, decode_event
 from streams.contracts.errors import EventError
@@ -28,52 +26,16 @@ from streams.contracts.jobs import Job, Priority, Why, new_job
 from streams.contracts.keys import CacheKey
 from streams.contracts.tasks import Entity, TaskCatalogue
 from streams.contracts.triggers import TriggerTable
+from streams.ingest.anticipation import Anticipation
+from streams.ingest.effects import Effects, Letter, Outgoing
 from streams.ingest.partitions import partition_of
-from streams.ingest.scoring import PredictionScores
-from streams.ingest.speculation import Asked, Speculation, Speculator
+from streams.ingest.speculation import Asked
 from streams.ingest.state import InputRow, Inputs, UserState, UserStates, input_version
 
 #: Set on a record that was sent on to its right partition, so that it is sent on only once.
 REROUTED = "precompute-rerouted"
-
-
-class Outgoing(msgspec.Struct, frozen=True):
-    """A job and the trace it belongs to."""
-
-    job: Job
-    traceparent: str | None
-
-
-class Letter(msgspec.Struct, frozen=True):
-    """A record that goes to the dead letters as it came, with the reason."""
-
-    record: Any
-    reason: str
-    message: str
-
-
-class Effects(msgspec.Struct):
-    """Everything a slice causes."""
-
-    jobs: list[Outgoing] = []
-    letters: list[Letter] = []
-    rerouted: list[Any] = []
-    users: dict[str, UserState] = {}
-    inputs: dict[str, InputRow | None] = {}
-    speculations: list[Speculation] = []
-    predictions: list[UserPredictions] = []
-    #: Cache keys, each with the time (ms) before which its answers are invalid.
-    invalidated: dict[str, int] = {}
-    counts: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
-
-    def adopt(self, speculations: Sequence[Speculation], scores: PredictionScores) -> None:
-        """Takes over what is left of the speculations once fresh answers are known."""
-        for found in speculations:
-            self.predictions.append(found.shown)
-            self.jobs += [Outgoing(job, None) for job in found.jobs]
-            acted_on = [one.action for one in found.shown.predictions if one.acted_on]
-            scores.expect(found.shown.user_id, found.prediction, acted_on)
-        self.speculations = []
+#: After these somebody is there and may go on.
+_ASKING = frozenset({EventType.USER_LOGGED_IN.value, EventType.USER_ACTED.value})
 
 
 class _Run(msgspec.Struct):
@@ -87,36 +49,33 @@ class _Run(msgspec.Struct):
 
 
 class SliceProcessor:
-    """Applies slices. Stateless but for the model, which learns from every action it sees."""
+    """Applies slices. Keeps nothing; what is learned from each action is the anticipation's."""
 
     def __init__(
         self,
         *,
         triggers: TriggerTable,
         tasks: TaskCatalogue,
-        speculator: Speculator,
-        scores: PredictionScores,
+        anticipation: Anticipation,
         partitions: int,
         most_entities: int,
         clock: Clock,
-        predicts: bool = True,
     ) -> None:
         self._triggers = triggers
         self._tasks = tasks
-        self._speculator = speculator
-        self._scores = scores
+        self._anticipation = anticipation
         self._partitions = partitions
         self._most_entities = most_entities
         self._clock = clock
-        self._predicts = predicts
 
     def process(self, records: Sequence[Any], states: UserStates, inputs: Inputs) -> Effects:
         """Reads the records of one partition, in order; writes `states` and `inputs`."""
         run = _Run(states, inputs, millis(self._clock.now()))
         effects = run.effects
         for record in records:
+            place = RecordPlace(record.topic, record.partition, record.offset, record.timestamp)
             try:
-                event = self._decode(record, states)
+                event = self._decode(record, place, states)
             except EventError as exc:
                 effects.letters.append(Letter(record, exc.reason, str(exc)))
                 effects.counts["", exc.reason] += 1
@@ -124,14 +83,14 @@ class SliceProcessor:
             if event is None:
                 effects.rerouted.append(record)
                 continue
-            self._apply(event, record, run)
-        self._speculate(run)
+            self._apply(event, place, run)
+        effects.speculations = self._anticipation.speculate(list(run.asked.values()), inputs, run.now_ms)
         effects.users = states.save()
         return effects
 
-    def _decode(self, record: Any, states: UserStates) -> Event | None:
+    def _decode(self, record: Any, place: RecordPlace, states: UserStates) -> Event | None:
         """The event, or None for one whose right key came on the wrong partition."""
-        event = decode_event(record.value, record.headers, _place(record))
+        event = decode_event(record.value, record.headers, place)
         key = event.user_id.encode()
         if record.key != key:
             raise EventError(
@@ -147,42 +106,34 @@ class SliceProcessor:
             return None
         return event
 
-    def _apply(self, event: Event, record: Any, run: _Run) -> None:
-        place = _place(record)
+    def _apply(self, event: Event, place: RecordPlace, run: _Run) -> None:
         state = run.states.of(event.user_id)
-        state.partition = record.partition
-        is_new = state.applies(record.topic, record.offset)
+        state.partition = place.partition
+        is_new = state.applies(place.topic, place.offset)
         if is_new and state.is_repeated(event.cause):
-            state.offsets[record.topic] = record.offset
+            state.offsets[place.topic] = place.offset
             run.effects.counts[event.type, "duplicate"] += 1
             return
         run.effects.counts[event.type, "ok"] += 1
-        if is_new:
-            version = state.next_version(place)
-            self._learn(event, state)
-            state.offsets[record.topic] = record.offset
-        else:
-            version = input_version(place)
+        version = self._learn(event, place, state) if is_new else input_version(place)
         self._keep_input(event, version, state, run)
         jobs = self._triggers.jobs(event, input_version=version, now_ms=run.now_ms)
         if isinstance(event.data, EntityChanged):
             jobs += self._recompute(event, event.data, version, run)
-        run.effects.jobs += [Outgoing(job, event.traceparent) for job in jobs]
-        if self._predicts and event.type in (EventType.USER_LOGGED_IN, EventType.USER_ACTED):
+        if jobs:
+            run.effects.jobs += [Outgoing(job, event.traceparent) for job in jobs]
+        if event.type in _ASKING:
             keys = frozenset(job.key for job in jobs)
             run.asked[event.user_id] = Asked(event.user_id, state.history, event.cause, keys)
 
-    def _learn(self, event: Event, state: UserState) -> None:
-        """The earlier prediction is scored before the model learns what really came."""
+    def _learn(self, event: Event, place: RecordPlace, state: UserState) -> int:
+        """Takes a new event into the user's row; returns the version of its input."""
         action = action_of(event)
-        if action is None:
-            return
-        # Whoever logs in, or comes back after the gap, ended the session that was predicted for.
-        outcome = END if state.history.starts_session(action) else action.name
-        if outcome != LOGIN:
-            self._scores.score(event.user_id, outcome)
-        self._speculator.model.observe(state.history, action)
-        state.history.append(action)
+        if action is not None:
+            self._anticipation.learn(state.history, action)
+            state.history.append(action)
+        state.offsets[place.topic] = place.offset
+        return state.next_version(place)
 
     def _keep_input(self, event: Event, version: int, state: UserState, run: _Run) -> None:
         """Keeps the event's data: later jobs for the same entity are computed from it.
@@ -237,14 +188,6 @@ class SliceProcessor:
             row = InputRow(row.user_id, version, row.payload)
             run.inputs.put(name, row)
             run.effects.inputs[name] = row
-
-    def _speculate(self, run: _Run) -> None:
-        asked = list(run.asked.values())
-        run.effects.speculations = self._speculator.speculate(asked, run.inputs, run.now_ms)
-
-
-def _place(record: Any) -> RecordPlace:
-    return RecordPlace(record.topic, record.partition, record.offset, record.timestamp)
 
 
 def action_of(event: Event) -> Action | None:

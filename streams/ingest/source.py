@@ -19,6 +19,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
+from streams.ops.metrics import COMMITS, LAST_COMMIT
+
 
 def slice_scheduler(topics: frozenset[str], most_records: int) -> type[DefaultSchedulingStrategy]:
     """The class for Faust's `ConsumerScheduler` setting: it orders what one fetch returned."""
@@ -111,6 +113,13 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]
         while waiting and waiting[0].acked:
             following = waiting.popleft().offset + 1
         return following
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        done: bool = await super()._commit(offsets)
+        COMMITS.labels("ok" if done else "failed").inc()
+        if done:
+            LAST_COMMIT.set_to_current_time()
+        return done
 
     async def perform_seek(self) -> None:
         # Back to the committed offsets: everything not committed is delivered again.

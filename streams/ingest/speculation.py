@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from predictor.actions import ActionRegistry
-from predictor.entities import Candidate, resolve
+from predictor.actions import ActionRegistry, ActionSpec
 from predictor.history import END, History
 from predictor.holdout import HoldoutConfig, draw_group, holdout_unit
 from predictor.model import MAX_BATCH, Model, Prediction
@@ -17,6 +16,7 @@ from streams.contracts.jobs import Job, Why, new_job
 from streams.contracts.keys import CacheKey
 from streams.ingest.conditions import Conditions
 from streams.ingest.state import Inputs
+from streams.ingest.subjects import Subjects
 
 #: Outcomes shown to people; the rest of the distribution is noise to them.
 SHOWN = 5
@@ -54,7 +54,7 @@ class Speculator:
     def __init__(
         self, model: Model, actions: ActionRegistry, conditions: Conditions, config: SpeculationConfig
     ) -> None:
-        self.model = model
+        self._model = model
         self._conditions = conditions
         self._actions = actions
         self._config = config
@@ -63,7 +63,7 @@ class Speculator:
         found: list[Speculation] = []
         for start in range(0, len(asked), MAX_BATCH):
             part = asked[start : start + MAX_BATCH]
-            predictions = self.model.predict_many([one.history for one in part], now_ms)
+            predictions = self._model.predict_many([one.history for one in part], now_ms)
             found += [
                 self._decide(one, prediction, inputs, now_ms)
                 for one, prediction in zip(part, predictions, strict=True)
@@ -71,21 +71,19 @@ class Speculator:
         return found
 
     def _decide(self, asked: Asked, prediction: Prediction, inputs: Inputs, now_ms: int) -> Speculation:
-        likeliest = prediction.ranked[:SHOWN]
-        candidates = {
-            action: self._candidates(action, probability, asked, inputs) for action, probability in likeliest
-        }
+        subjects = Subjects(asked.history, inputs)
         options = [
-            self._option(action, probability, candidates[action], asked) for action, probability in likeliest
+            self._option(action, probability, subjects, asked)
+            for action, probability in prediction.ranked[:SHOWN]
         ]
         decisions = decide(options, self._conditions.of(asked.user_id), self._config.policy)
         jobs: list[Job] = []
         shown = []
         for decision in decisions:
-            started = self._jobs(decision, candidates[decision.action], asked, inputs, now_ms)
+            started = self._jobs(decision, subjects, asked, now_ms) if decision.acted_on else []
             jobs += started
             shown.append(_show(decision, tuple(job.key for job in started)))
-        self._conditions.spend(asked.user_id, len(jobs))
+        self._conditions.spend(asked.user_id, jobs)
         return Speculation(
             UserPredictions(
                 user_id=asked.user_id,
@@ -97,80 +95,61 @@ class Speculator:
             tuple(jobs),
         )
 
-    def _candidates(self, action: str, probability: float, asked: Asked, inputs: Inputs) -> list[Candidate]:
-        """What the action would need computed and can be: entities whose input is known."""
-        spec = self._actions.get(action)
-        if spec is None:
-            return []
-        known: dict[str, bool] = {}
-        found = []
-        for candidate in resolve(spec, probability, asked.history):
-            if candidate.entity_id not in known:
-                known[candidate.entity_id] = inputs.get(candidate.entity, candidate.entity_id) is not None
-            if known[candidate.entity_id]:
-                found.append(candidate)
-        return found
-
-    def _option(
-        self, action: str, probability: float, candidates: Sequence[Candidate], asked: Asked
-    ) -> Option:
+    def _option(self, action: str, confidence: float, subjects: Subjects, asked: Asked) -> Option:
         """The decision is about the likeliest entity alone: its probability, its jobs."""
-        best = _of_best_entity(candidates)
-        wanted = [c for c in best if _key(c) not in asked.keys]
+        spec = self._actions.get(action)
+        blocked = _blocked(action, spec)
+        subject = subjects.of(spec.entity) if spec is not None and spec.tasks else None
+        if spec is None or subject is None:
+            return Option(
+                action=action,
+                probability=confidence,
+                confidence=confidence,
+                jobs=0,
+                blocked=blocked or WhyNot.NO_ENTITY,
+            )
+        tasks = [task for task in spec.tasks if subject.key(task) not in asked.keys]
         return Option(
             action=action,
-            probability=best[0].probability if best else probability,
-            confidence=probability,
-            jobs=len(wanted),
+            probability=confidence * subject.share,
+            confidence=confidence,
+            jobs=len(tasks),
+            seconds=self._conditions.seconds(tasks),
             price=self._conditions.price(action),
-            blocked=self._blocked(action, best),
         )
 
-    def _blocked(self, action: str, best: Sequence[Candidate]) -> WhyNot | None:
-        spec = self._actions.get(action)
-        if action == END:
-            return WhyNot.END_OF_SESSION
-        if spec is None:
-            return WhyNot.UNKNOWN_ACTION
-        if not spec.tasks:
-            return WhyNot.NOTHING_TO_COMPUTE
-        return None if best else WhyNot.NO_ENTITY
-
-    def _jobs(
-        self, decision: Decision, candidates: Sequence[Candidate], asked: Asked, inputs: Inputs, now_ms: int
-    ) -> list[Job]:
-        if not decision.acted_on or decision.priority is None:
+    def _jobs(self, decision: Decision, subjects: Subjects, asked: Asked, now_ms: int) -> list[Job]:
+        spec = self._actions[decision.action]
+        subject = subjects.of(spec.entity)
+        if subject is None or decision.priority is None:
             return []
-        jobs = []
-        for candidate in _of_best_entity(candidates):
-            row = inputs.get(candidate.entity, candidate.entity_id)
-            if row is None or _key(candidate) in asked.keys:
-                continue
-            unit = holdout_unit(candidate.entity, candidate.entity_id, asked.user_id)
-            jobs.append(
-                new_job(
-                    CacheKey(candidate.task, candidate.entity, candidate.entity_id),
-                    cause=f"{asked.cause}/{decision.action}",
-                    user_id=asked.user_id,
-                    priority=decision.priority,
-                    why=Why.PREDICTED,
-                    created_at=now_ms,
-                    input_version=row.version,
-                    payload=row.payload,
-                    probability=candidate.probability,
-                    group=draw_group(unit, self._config.holdout),
-                    expires_at=now_ms + self._config.job_ttl_ms,
-                )
+        unit = holdout_unit(subject.entity, subject.entity_id, asked.user_id)
+        group = draw_group(unit, self._config.holdout)
+        return [
+            new_job(
+                CacheKey(task, subject.entity, subject.entity_id),
+                cause=f"{asked.cause}/{decision.action}",
+                user_id=asked.user_id,
+                priority=decision.priority,
+                why=Why.PREDICTED,
+                created_at=now_ms,
+                input_version=subject.row.version,
+                payload=subject.row.payload,
+                probability=decision.probability,
+                group=group,
+                expires_at=now_ms + self._config.job_ttl_ms,
             )
-        return jobs
+            for task in spec.tasks
+            if subject.key(task) not in asked.keys
+        ]
 
 
-def _of_best_entity(candidates: Sequence[Candidate]) -> list[Candidate]:
-    return [c for c in candidates if c.entity_id == candidates[0].entity_id]
-
-
-def _key(candidate: Candidate) -> str:
-    return f"{candidate.task}:{candidate.entity}:{candidate.entity_id}"
+def _blocked(action: str, spec: ActionSpec | None) -> WhyNot | None:
+    if action == END:
+        return WhyNot.END_OF_SESSION
+    if spec is None:
+        return WhyNot.UNKNOWN_ACTION
+    return None if spec.tasks else WhyNot.NOTHING_TO_COMPUTE
 
 
 def _show(decision: Decision, keys: tuple[str, ...]) -> PredictedAction:

@@ -81,15 +81,19 @@ class UserStates:
 
     def is_at_home(self, user_id: str, partition: int) -> bool:
         """Whether the user's events were read from that partition before."""
-        known = user_id in self._open or self._table.get(user_id.encode()) is not None
-        return known and self.of(user_id).partition == partition
+        state = self._known(user_id)
+        return state is not None and state.partition == partition
 
     def of(self, user_id: str) -> UserState:
-        state = self._open.get(user_id)
+        state = self._known(user_id)
         if state is None:
-            row = self._table.get(user_id.encode())
-            state = _users.decode(row) if row else UserState(History(user_id, gap_ms=self._gap_ms))
-            self._open[user_id] = state
+            state = self._open[user_id] = UserState(History(user_id, gap_ms=self._gap_ms))
+        return state
+
+    def _known(self, user_id: str) -> UserState | None:
+        state = self._open.get(user_id)
+        if state is None and (row := self._table.get(user_id.encode())):
+            state = self._open[user_id] = _users.decode(row)
         return state
 
     def save(self) -> dict[str, UserState]:

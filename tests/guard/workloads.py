@@ -15,9 +15,6 @@ import msgspec
 from predictor.actions import BUILTIN_ACTIONS
 from predictor.bundled import load_bundled
 from predictor.history import Action, History
-from predictor.holdout import HoldoutConfig
-from predictor.model import Prediction
-from predictor.policy import PolicyConfig
 from streams.cache.answers import Claim, Finish, Grant
 from streams.cache.batching import Batcher
 from streams.cache.codec import encode_stored
@@ -31,11 +28,9 @@ from streams.contracts.keys import CacheKey
 from streams.contracts.results import StoredResult
 from streams.contracts.tasks import BUILTIN_TASKS
 from streams.contracts.triggers import BUILTIN_TRIGGERS, TriggerTable
-from streams.ingest.conditions import Conditions
+from streams.ingest.anticipation import NoAnticipation
 from streams.ingest.partitions import partition_of
-from streams.ingest.scoring import PredictionScores
 from streams.ingest.slices import SliceProcessor
-from streams.ingest.speculation import SpeculationConfig, Speculator
 from streams.ingest.state import Inputs, UserStates
 from streams.work.answering import ProcessingConfig
 from streams.work.dispatch import Dispatcher
@@ -56,33 +51,16 @@ NAMES = RedisNames("guard")
 RESULT = {"ctr": 0.031, "interval": [0.028, 0.034], "samples": 12_000, "notes": ["guard"] * 20}
 
 
-class _Silent:
-    """Predicts nothing: the workload of an event leaves the model out."""
-
-    version = "none"
-
-    def predict_many(self, histories: Sequence[History], _now_ms: int) -> list[Prediction]:
-        return [Prediction(["END"], [1.0], self.version) for _ in histories]
-
-    def observe(self, history: History, action: Action) -> None:
-        pass
-
-
 def events() -> Callable[[], int]:
     """A slice of 1,000 events of 100 users: decoded, checked, applied, turned into jobs."""
     clock = ManualClock(START_MS / 1000)
-    scores = PredictionScores()
-    conditions = Conditions(scores, BUILTIN_ACTIONS, enabled=True, act_above=0.5, user_budget=60, clock=clock)
-    config = SpeculationConfig(job_ttl_ms=600_000, holdout=HoldoutConfig(), policy=PolicyConfig())
     processor = SliceProcessor(
         triggers=TriggerTable(BUILTIN_TRIGGERS, BUILTIN_TASKS),
         tasks=BUILTIN_TASKS,
-        speculator=Speculator(_Silent(), BUILTIN_ACTIONS, conditions, config),  # type: ignore[arg-type]
-        scores=scores,
+        anticipation=NoAnticipation(),
         partitions=1,
         most_entities=200,
         clock=clock,
-        predicts=False,
     )
     records = [_record(n) for n in range(EVENTS)]
 

@@ -17,10 +17,13 @@ from predictor.policy import PolicyConfig
 from streams.contracts.clock import ManualClock
 from streams.contracts.tasks import BUILTIN_TASKS
 from streams.contracts.triggers import BUILTIN_TRIGGERS, TriggerTable
-from streams.ingest.conditions import Conditions
+from streams.ingest.anticipation import Anticipator, NoAnticipation
+from streams.ingest.conditions import Conditions, ConditionsConfig
+from streams.ingest.effects import Effects
 from streams.ingest.partitions import partition_of
 from streams.ingest.scoring import PredictionScores
-from streams.ingest.slices import Effects, SliceProcessor
+from streams.ingest.shadowing import Shadowing
+from streams.ingest.slices import SliceProcessor
 from streams.ingest.speculation import SpeculationConfig, Speculator
 from streams.ingest.state import Inputs, UserState, UserStates, decode_user
 
@@ -51,24 +54,36 @@ class Stream:
     """The tables, and what processes them; `process` reads one slice."""
 
     def __init__(
-        self, *, model: FixedModel | None = None, most_entities: int = 200, holdout: float = 0.0
+        self,
+        *,
+        model: FixedModel | None = None,
+        most_entities: int = 200,
+        holdout: float = 0.0,
+        conditions: ConditionsConfig | None = None,
+        predicts: bool = True,
     ) -> None:
         self.clock = ManualClock(START_MS / 1000)
         self.users: dict[bytes, bytes] = {}
         self.inputs: dict[bytes, bytes] = {}
-        self.scores = PredictionScores()
+        self.scores = PredictionScores(self.clock)
         self.model = model or FixedModel(view_dashboard=0.9, END=0.1)
-        conditions = Conditions(
-            self.scores, BUILTIN_ACTIONS, enabled=True, act_above=0.5, user_budget=1000, clock=self.clock
+        self.conditions = Conditions(
+            self.scores, BUILTIN_ACTIONS, conditions or ConditionsConfig(user_budget=1000), self.clock
         )
         speculation = SpeculationConfig(
             job_ttl_ms=600_000, holdout=HoldoutConfig(fraction=holdout, salt="1"), policy=PolicyConfig()
         )
+        self.shadowing = Shadowing()
+        self.anticipation = Anticipator(
+            self.model,  # type: ignore[arg-type]
+            Speculator(self.model, BUILTIN_ACTIONS, self.conditions, speculation),  # type: ignore[arg-type]
+            self.scores,
+            self.shadowing,
+        )
         self.processor = SliceProcessor(
             triggers=TriggerTable(BUILTIN_TRIGGERS, BUILTIN_TASKS),
             tasks=BUILTIN_TASKS,
-            speculator=Speculator(self.model, BUILTIN_ACTIONS, conditions, speculation),  # type: ignore[arg-type]
-            scores=self.scores,
+            anticipation=self.anticipation if predicts else NoAnticipation(),
             partitions=PARTITIONS,
             most_entities=most_entities,
             clock=self.clock,
@@ -76,7 +91,9 @@ class Stream:
 
     def process(self, *records: Any) -> Effects:
         effects = self.processor.process(records, UserStates(self.users, GAP_MS), Inputs(self.inputs))
-        effects.adopt(effects.speculations, self.scores)
+        found = effects.speculations
+        effects.adopt(found)
+        self.anticipation.expect(found)
         return effects
 
     def state(self, user_id: str = "u1") -> UserState:

@@ -14,8 +14,8 @@ from streams.cache.names import RedisNames
 from streams.contracts.errors import UnavailableError
 from streams.contracts.tasks import BUILTIN_TASKS
 from streams.ingest import mirror as mirror_module
+from streams.ingest.effects import Effects
 from streams.ingest.mirror import Mirror, TableRows
-from streams.ingest.slices import Effects
 from streams.ingest.state import InputRow
 from streams.local.valkey import LocalValkey
 from streams.settings import Settings

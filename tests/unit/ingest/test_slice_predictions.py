@@ -6,7 +6,7 @@ from ingest_samples import GAP_MS, START_MS, FixedModel, Stream, record, upload
 
 from predictor.history import END, LOGIN
 from streams.contracts.jobs import Group, Job, Why
-from streams.ingest.slices import Effects
+from streams.ingest.effects import Effects
 from streams.ingest.state import decode_input
 
 

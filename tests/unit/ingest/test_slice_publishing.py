@@ -8,9 +8,10 @@ from prometheus_client import REGISTRY
 
 from streams.contracts.jobs import decode_job
 from streams.contracts.topics import MAX_RECORD_BYTES, TopicNames
+from streams.ingest.effects import Effects
 from streams.ingest.output import with_headers
 from streams.ingest.publishing import SlicePublisher
-from streams.ingest.slices import REROUTED, Effects
+from streams.ingest.slices import REROUTED
 from streams.kafka.fitting import FRAMING_BYTES, TRUNCATED, fit_letter, size_of
 
 TOPICS = TopicNames("x.")

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from ingest_samples import START_MS, FixedModel, Stream, raw_record, record, upload
 
 from streams.contracts.jobs import Why, decode_job, encode_job
+from streams.ingest.effects import Effects
 from streams.ingest.partitions import partition_of
-from streams.ingest.slices import REROUTED, Effects
+from streams.ingest.slices import REROUTED
 from streams.ingest.state import decode_input
 
 WRONG = (partition_of(b"u1", 4) + 1) % 4

@@ -1,0 +1,51 @@
+"""What a slice of events causes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from streams.cache.inputs import UserPredictions
+from streams.contracts.jobs import Job
+from streams.ingest.speculation import Speculation
+from streams.ingest.state import InputRow, UserState
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """A job and the trace it belongs to."""
+
+    job: Job
+    traceparent: str | None
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """A record that goes to the dead letters as it came, with the reason."""
+
+    record: Any
+    reason: str
+    message: str
+
+
+class Effects(msgspec.Struct):
+    """Everything a slice causes."""
+
+    jobs: list[Outgoing] = []
+    letters: list[Letter] = []
+    rerouted: list[Any] = []
+    users: dict[str, UserState] = {}
+    inputs: dict[str, InputRow | None] = {}
+    speculations: list[Speculation] = []
+    predictions: list[UserPredictions] = []
+    #: Cache keys, each with the time (ms) before which its answers are invalid.
+    invalidated: dict[str, int] = {}
+    counts: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
+
+    def adopt(self, speculations: Sequence[Speculation]) -> None:
+        """Takes over what is left of the speculations once fresh answers are known."""
+        for found in speculations:
+            self.predictions.append(found.shown)
+            self.jobs += [Outgoing(job, None) for job in found.jobs]
+        self.speculations = []
