@@ -97,9 +97,8 @@ def test_the_checks_can_fail() -> None:
 
 def test_the_state_diagram_is_the_code() -> None:
     text = (DOCS / "explanation" / "life-of-a-job.md").read_text()
-    arrows = re.findall(r"^    (\[\*\]|\w+) --> (\[\*\]|\w+)$", text, re.MULTILINE)
+    arrows = re.findall(r"^(\(new\)|\w+) +──▶ (.+)$", text, re.MULTILINE)
     drawn: dict[Status | None, set[Status]] = {None: set(), **{status: set() for status in Status}}
-    for before, after in arrows:
-        if after != "[*]":
-            drawn[None if before == "[*]" else Status(before)].add(Status(after))
+    for before, following in arrows:
+        drawn[None if before == "(new)" else Status(before)].update(map(Status, following.split(" · ")))
     assert drawn == {status: set(following) for status, following in _NEXT.items()}
