@@ -27,7 +27,8 @@ LABEL org.opencontainers.image.title="precompute" \
 RUN groupadd --gid 10001 precompute \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin precompute \
     && install --directory --owner 10001 --group 10001 --mode 0750 \
-       /var/lib/precompute /var/lib/precompute/data /var/lib/precompute/artifacts
+       /var/lib/precompute /var/lib/precompute/data /var/lib/precompute/artifacts \
+       /var/lib/precompute/scratch
 COPY --from=build /opt/precompute /opt/precompute
 # The root may be read-only: what is written goes to /var/lib/precompute and /tmp.
 ENV PATH=/opt/precompute/bin:$PATH \

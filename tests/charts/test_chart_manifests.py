@@ -249,3 +249,19 @@ def test_the_topics_job_runs_before_everything_else_and_needs_nothing_of_the_rel
     container = job["spec"]["template"]["spec"]["containers"][0]
     asked = {e["valueFrom"]["secretKeyRef"]["name"] for e in container["env"] if "valueFrom" in e}
     assert asked == made_before
+
+
+def test_every_role_knows_the_same_handlers() -> None:
+    """Streams and the API import what handlers declare: they must be the workers' ones."""
+    manifests = render(case_values("secured"))
+    [services] = [one for one in manifests if one["metadata"]["name"].endswith("-handlers")]
+    assert json.loads(services["data"]["http.json"])["handlers"][0]["task"] == "ctr_prediction"
+    roles = [one for one in manifests if one["kind"] in ("Deployment", "StatefulSet")]
+    assert len(roles) == 3
+    for role in roles:
+        [container] = role["spec"]["template"]["spec"]["containers"]
+        values = {one["name"]: one.get("value") for one in container["env"]}
+        assert values["PRECOMPUTE_HTTP_HANDLERS"] == "/etc/precompute/handlers/http.json"
+        assert values["PRECOMPUTE_LLM_PROVIDER"] == "openai"
+        assert container["envFrom"] == [{"secretRef": {"name": "model-keys"}}]
+        assert "/etc/precompute/handlers" in {mount["mountPath"] for mount in container["volumeMounts"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import subprocess
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from handlers.config import HandlerConfig, load_handler_config
+from handlers.config import variable_names as handler_variables
 from streams.contracts.events import decode_data
 from streams.contracts.keys import CacheKey
 from streams.contracts.tasks import BUILTIN_TASKS
@@ -22,6 +25,16 @@ from tools.load import MIX, make_steps
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PROFILES = {"one broker": (), "cluster": ("cluster",), "load": ("load",), "both": ("cluster", "load")}
+#: What decides which handlers there are, and in which version.
+HANDLERS = (
+    "PRECOMPUTE_HANDLER_MODULES",
+    "PRECOMPUTE_HTTP_HANDLERS",
+    "PRECOMPUTE_LLM_PROVIDER",
+    "PRECOMPUTE_LLM_URL",
+    "PRECOMPUTE_LLM_MODEL",
+    "OPENAI_API_KEY",
+    "ANTHROPIC_API_KEY",
+)
 ROLES = ("topics", "streams", "worker", "api", "load")
 
 
@@ -83,12 +96,37 @@ def test_nothing_listens_beyond_this_machine(name: str) -> None:
 
 @pytest.mark.parametrize("name", ROLES)
 def test_a_role_s_environment_is_what_the_settings_know(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {variable_of(field) for field in Settings.model_fields} | {"OPENAI_API_KEY", "ANTHROPIC_API_KEY"}
+    known = {
+        *(variable_of(field) for field in Settings.model_fields),
+        *handler_variables().values(),
+        "PRECOMPUTE_MEDIA_SCRATCH_DIR",
+    }
     for variable, value in ALL[name]["environment"].items():
         if not variable.startswith("LOAD_"):
             assert variable in known
             monkeypatch.setenv(variable, value)
     assert load_settings().kafka_bootstrap_servers == "kafka:19092"
+
+
+def test_every_role_has_the_same_handlers() -> None:
+    wanted = {name: ALL["worker"]["environment"][name] for name in HANDLERS}
+    for role in ("streams", "api"):
+        assert {name: ALL[role]["environment"][name] for name in HANDLERS} == wanted
+        assert "/config" in {volume["target"] for volume in ALL[role]["volumes"]}
+
+
+def test_empty_variables_of_handlers_are_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in HANDLERS:
+        monkeypatch.setenv(name, ALL["worker"]["environment"][name])
+    assert load_handler_config(os.environ) == HandlerConfig()
+    assert load_settings().handler_modules == ()
+
+
+def test_workers_share_what_they_decode() -> None:
+    targets = {volume["target"]: volume for volume in ALL["worker"]["volumes"]}
+    scratch = ALL["worker"]["environment"]["PRECOMPUTE_MEDIA_SCRATCH_DIR"]
+    assert targets[scratch]["type"] == "volume"
+    assert scratch in DOCKERFILE
 
 
 @pytest.mark.parametrize("name", ["streams", "worker", "api"])
@@ -109,7 +147,7 @@ def test_every_mounted_file_is_part_of_the_repository() -> None:
         Path(volume["source"])
         for service in ALL.values()
         for volume in service.get("volumes", [])
-        if volume["type"] == "bind" and volume["target"] != "/media"
+        if volume["type"] == "bind" and volume["target"] not in ("/media", "/config")
     ]
     assert len(binds) == 5
     assert [path for path in binds if not path.exists()] == []

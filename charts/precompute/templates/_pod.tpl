@@ -8,6 +8,9 @@
 - {name: PRECOMPUTE_GRACE_S, value: {{ .config.graceSeconds | int64 | quote }}}
 - {name: PRECOMPUTE_LOG_LEVEL, value: {{ .root.Values.log.level | quote }}}
 - {name: PRECOMPUTE_LOG_FORMAT, value: {{ .root.Values.log.format | quote }}}
+{{- if .root.Values.handlers.httpServices }}
+- {name: PRECOMPUTE_HTTP_HANDLERS, value: /etc/precompute/handlers/http.json}
+{{- end }}
 {{- range $name, $value := .root.Values.settings }}
 - {name: {{ $name }}, value: {{ $value | toString | quote }}}
 {{- end }}
@@ -31,6 +34,9 @@ envFrom:
 {{- if and .root.Values.redis.tls.enabled .root.Values.redis.tls.existingSecret }}
 - {name: redis-tls, mountPath: /etc/precompute/redis, readOnly: true}
 {{- end }}
+{{- if .root.Values.handlers.httpServices }}
+- {name: handlers, mountPath: /etc/precompute/handlers, readOnly: true}
+{{- end }}
 {{- with .config.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
@@ -46,6 +52,10 @@ envFrom:
 {{- if and .root.Values.redis.tls.enabled .root.Values.redis.tls.existingSecret }}
 - name: redis-tls
   secret: {secretName: {{ .root.Values.redis.tls.existingSecret | quote }}, defaultMode: 288}
+{{- end }}
+{{- if .root.Values.handlers.httpServices }}
+- name: handlers
+  configMap: {name: {{ include "precompute.fullname" .root }}-handlers}
 {{- end }}
 {{- with .config.extraVolumes }}
 {{ toYaml . }}
@@ -79,6 +89,9 @@ labels:
 annotations:
   {{- /* A changed password restarts the pods that read it. */}}
   checksum/secrets: {{ printf "%s/%s" .root.Values.kafka.security.password .root.Values.redis.password | sha256sum | trunc 16 }}
+  {{- with .root.Values.handlers.httpServices }}
+  checksum/handlers: {{ toJson . | sha256sum | trunc 16 }}
+  {{- end }}
   {{- with .config.podAnnotations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
