@@ -29,6 +29,7 @@ SHARED_KINDS = (
     "invalidated",
     "lease",
     "mirror",
+    "predicted-seconds",
     "predictions",
     "predictor-off",
     "quiet",

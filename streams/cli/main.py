@@ -15,6 +15,7 @@ from streams.cli import (
     batches,
     config,
     demo,
+    doctor,
     events,
     jobs,
     keys,
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (demo, roles, events, answers, batches, plan):
+for module in (demo, roles, events, answers, batches, plan, doctor):
     module.register(app)
 app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")

@@ -7,7 +7,7 @@ import os
 
 import structlog
 
-from streams.cli.variables import unknown_variables
+from streams.doctor.variables import unknown_variables
 from streams.settings import Settings, load_settings
 
 

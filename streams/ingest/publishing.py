@@ -49,6 +49,8 @@ class SlicePublisher:
         for letter in effects.letters:
             DEAD_LETTERS.labels("events", letter.reason).inc()
         EVENTS_MISROUTED.inc(len(effects.rerouted))
+        if effects.rerouted:
+            self._counters.add("events_misrouted", len(effects.rerouted))
         for outgoing in effects.jobs:
             job = outgoing.job
             _jobs_emitted(job.task, job.priority, job.why.value).inc()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.core import TyperGroup
 
-from streams.cli.variables import OTHERS
+from streams.doctor.variables import OTHERS
 from streams.contracts.states import _NEXT, Status
 from tests.docs.pages import DOCS, ROOT, code_spans, pages, snippets
 from tools.reference.commands import root

@@ -15,8 +15,8 @@ import streams.settings
 from handlers import config as handler_config
 from handlers.config import HandlerConfig
 from handlers.context import MediaPolicy
-from streams.cli.variables import OTHERS
-from streams.cli.variables import known_variables as _read_here
+from streams.doctor.variables import OTHERS
+from streams.doctor.variables import known_variables as _read_here
 from streams.settings import KafkaSecurity, Settings, variable_of
 from tools.reference.markdown import code, page, table
 
