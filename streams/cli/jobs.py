@@ -63,6 +63,7 @@ def retry(job_id: JobId, *, json: JsonFlag = False) -> None:
 
 @app.command()
 def cancel(job_id: JobId, *, json: JsonFlag = False) -> None:
-    """Do not run a queued job."""
+    """Do not run a job, or stop it where it runs."""
     body = require(*call("POST", f"/jobs/{job_id}/cancel"))
-    say("cancelled", body, json=json)
+    running = body["status"] != "cancelled"
+    say("its worker stops it within seconds" if running else "cancelled", body, json=json)

@@ -97,6 +97,8 @@ PREDICTED = {
     "model_version": "synthetic-1",
     "predicted_at": 1_795_600_800_123,
 }
+CANCELLED = {"success": True, "job_id": _JOB_ID, "status": "cancelled"}
+STOPPING = {"success": True, "job_id": _JOB_ID, "status": "processing"}
 BATCH = {
     "success": True,
     "batch": {

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
 
 from streams.cache.job_search import JobFilter
 from streams.cache.job_walk import JobCursor
@@ -17,8 +18,9 @@ from streams.contracts.tasks import TaskCatalogue
 from streams.web.access import services
 from streams.web.callers import caller_of
 from streams.web.cursors import LONGEST, decode_cursor, encode_cursor
-from streams.web.examples import JOB, example
+from streams.web.examples import CANCELLED, JOB, STOPPING, example
 from streams.web.problems import Problem
+from streams.web.responses import json_response
 
 router = APIRouter(tags=["jobs"])
 
@@ -84,11 +86,19 @@ async def retry(request: Request, job_id: JobId) -> dict[str, Any]:
     return {"success": True, "job_id": new.id, "key": new.key}
 
 
-@router.post("/jobs/{job_id}/cancel", summary="Do not run a queued job")
-async def cancel(request: Request, job_id: JobId) -> dict[str, Any]:
-    """409 for a job that runs or has ended. Readers who wait for it are told at once."""
-    await services(request).operations.cancel(caller_of(request), job_id)
-    return {"success": True, "job_id": job_id, "status": "cancelled"}
+@router.post(
+    "/jobs/{job_id}/cancel",
+    summary="Do not run a job, or stop it",
+    response_model=None,
+    responses={200: example("cancelled", CANCELLED), 202: example("its worker stops it", STOPPING)},
+)
+async def cancel(request: Request, job_id: JobId) -> Response:
+    """A queued job is cancelled at once. One that runs is stopped by its worker within seconds: 202, and its
+    timeline tells. 409 for one that has ended. Readers who wait for it are told.
+    """
+    status = await services(request).operations.cancel(caller_of(request), job_id)
+    body = {"success": True, "job_id": job_id, "status": status.value}
+    return json_response(body, status=200 if status is Status.CANCELLED else 202)
 
 
 def job_filter(

@@ -33,6 +33,8 @@ from streams.web.replay import Replayed, Replayer
 
 #: Jobs of one bulk action; the next one takes the rest.
 MOST_AT_ONCE = 1000
+#: What has not ended.
+CANCELLABLE = (Status.QUEUED, Status.PROCESSING)
 #: A cancelled job is remembered for as long as a job topic keeps its record.
 CANCELLED_FOR_S = 7 * 86_400
 
@@ -89,17 +91,22 @@ class Operations:
         await self._of.audit.record(caller, "retry", f"{job_id} {record.facts.key}", f"job {job.id}")
         return job
 
-    async def cancel(self, caller: Caller, job_id: str) -> None:
-        """A queued job is not run; 409 for one that runs or has ended."""
+    async def cancel(self, caller: Caller, job_id: str) -> Status:
+        """A queued job is not run, a running one is stopped; 409 for one that has ended.
+
+        What it is now: cancelled, or processing until its worker has stopped it, within seconds.
+        """
         record = await self._record(job_id)
-        if record.status is not Status.QUEUED:
+        if record.status not in CANCELLABLE:
             raise Problem(
                 409,
-                f"the job is {record.status}; only a queued one is cancelled",
+                f"the job is {record.status}; only one that has not ended is cancelled",
                 status_of_job=record.status,
             )
-        await self._cancel(record)
-        await self._of.audit.record(caller, "cancel", f"{job_id} {record.facts.key}", "cancelled")
+        status = await self._cancel(record)
+        done = "cancelled" if status is Status.CANCELLED else "its worker is asked to stop it"
+        await self._of.audit.record(caller, "cancel", f"{job_id} {record.facts.key}", done)
+        return status
 
     async def bulk(self, caller: Caller, action: str, wanted: JobFilter, *, dry_run: bool) -> int:
         """Retries or cancels all that match, up to `MOST_AT_ONCE`; with `dry_run` only counts them."""
@@ -119,8 +126,10 @@ class Operations:
 
     async def matching(self, action: str, wanted: JobFilter) -> list[JobRecord]:
         """The jobs that a bulk action would touch."""
-        allowed = (Status.QUEUED,) if action == "cancel" else (Status.FAILED, Status.CANCELLED)
-        statuses = tuple(status for status in allowed if status in (wanted.statuses or allowed))
+        allowed = CANCELLABLE if action == "cancel" else (Status.FAILED, Status.CANCELLED)
+        # What runs is stopped only where somebody asked for that by name.
+        usual = (Status.QUEUED,) if action == "cancel" else allowed
+        statuses = tuple(status for status in allowed if status in (wanted.statuses or usual))
         if not statuses:
             return []
         narrowed = msgspec.structs.replace(wanted, statuses=statuses)
@@ -159,7 +168,8 @@ class Operations:
         )
         return jobs[0] if jobs else None
 
-    async def _cancel(self, record: JobRecord) -> None:
+    async def _cancel(self, record: JobRecord) -> Status:
+        """Workers look at the list: before they start a job, and while they run it."""
         names, facts = self._of.names, record.facts
         now = self._clock.now()
         try:
@@ -168,11 +178,14 @@ class Operations:
             pipe.zremrangebyscore(names.cancelled, "-inf", millis(now))
             pipe.delete(names.asked(facts.key))
             await pipe.execute()
+            if record.status is Status.PROCESSING:
+                return record.status
             self._of.ledger_writer.record(_as_job(record, self._of.tasks), Status.CANCELLED)
             await self._of.ledger_writer.flush()
             await self._of.redis.spublish(names.done_channel(facts.key), "cancelled")
         except AWAY as exc:
             raise UnavailableError(f"Redis does not answer: {exc}") from exc
+        return Status.CANCELLED
 
 
 def _as_job(record: JobRecord, tasks: TaskCatalogue) -> Job:

@@ -13,6 +13,7 @@ from streams.contracts.errors import PrecomputeError, UnavailableError
 from streams.contracts.outcomes import NotAvailable, Reject, Retry, Skip
 from streams.contracts.states import Reason
 from streams.work.answering import AnswerWriter
+from streams.work.cancellation import JobCancelledError
 from streams.work.execution import Executor
 from streams.work.letters import JobLetters
 from streams.work.pool import ChildDiedError
@@ -53,6 +54,10 @@ class Endings:
         if isinstance(exc, Skip):
             await self._answers.finish(claim, started, None, "skipped")
             self._reporter.skipped(queued, Reason.NOTHING_TO_DO, str(exc))
+            return None
+        if isinstance(exc, JobCancelledError):
+            await self._answers.finish(claim, started, None, "cancelled")
+            self._reporter.cancelled(queued)
             return None
         if isinstance(exc, Reject):
             await self._reject(queued, claim, started, exc)

@@ -27,6 +27,7 @@ from streams.ops.metrics import BUILD_INFO, HANDLER_INFO
 from streams.ops.service import BackgroundService, Service, ServiceGroup
 from streams.settings import Settings
 from streams.version import VERSION
+from streams.work.cancellation import CancellableExecutor, CancelWatch
 from streams.work.execution import ExecutionConfig, Executor
 from streams.work.leases import LeaseKeeper
 from streams.work.letters import JobLetters
@@ -75,9 +76,6 @@ class WorkerRole:
         )
         self.worker = Worker(settings, processor, letters, clock)
         self.health_server = HealthServer(self._health(), settings.metrics_host, settings.metrics_port)
-        presence = WorkerPresence(
-            self._redis, names, self._info, lambda asked: self.worker.quiet(quieted=asked)
-        )
         self._services: list[Service] = [
             self.health_server,
             counters,
@@ -86,10 +84,14 @@ class WorkerRole:
             self.claims,
             self.finishes,
             leases,
-            presence,
+            self._cancel_watch,
+            self._presence(names),
             self._versions(registry, names),
             self.worker,
         ]
+
+    def _presence(self, names: RedisNames) -> WorkerPresence:
+        return WorkerPresence(self._redis, names, self._info, lambda asked: self.worker.quiet(quieted=asked))
 
     def _versions(self, registry: Registry, names: RedisNames) -> HandlerVersions:
         return HandlerVersions(
@@ -100,7 +102,9 @@ class WorkerRole:
         )
 
     def _executor(self, registry: Registry, names: RedisNames) -> Executor:
-        return Executor(
+        self._cancel_watch = CancelWatch(self._redis, names)
+        return CancellableExecutor(
+            self._cancel_watch,
             registry=registry,
             pool=self._pool,
             answers=AnswerReader(self._redis, names),

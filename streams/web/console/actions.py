@@ -89,9 +89,10 @@ async def _ask_cancel(web: WebServices, fields: Fields) -> Question:
     record = await web.ledger.job(fields.get("job", ""))
     if record is None:
         raise Problem(404, "no job of that id; timelines are kept for a day")
-    return Question(
-        f"Do not run the job for {record.facts.key}? Readers who wait for it are told.", "Cancel job"
-    )
+    key = record.facts.key
+    if record.status is Status.PROCESSING:
+        return Question(f"Stop the job that computes {key}? What it has done is lost.", "Stop job")
+    return Question(f"Do not run the job for {key}? Readers who wait for it are told.", "Cancel job")
 
 
 async def _cancel(web: WebServices, caller: Caller, fields: Fields) -> None:
