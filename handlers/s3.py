@@ -1,12 +1,8 @@
-"""An S3-compatible bucket without an SDK: signed requests, PUT over httpx.
-
-Signature: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
-"""
+"""An S3-compatible bucket without an SDK: signed requests, PUT over httpx."""
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 
@@ -16,6 +12,7 @@ from handlers.artifacts import Artifact
 from handlers.config import HandlerConfig
 from streams.contracts.errors import ConfigurationError
 from streams.contracts.outcomes import Retry
+from streams.contracts.sigv4 import S3Keys, sign_request
 
 #: Seconds for one object; a thumbnail is a tenth of a megabyte.
 TIMEOUT_S = 20.0
@@ -72,22 +69,8 @@ def object_url(config: HandlerConfig, bucket: str, key: str) -> str:
 
 
 def sign(config: HandlerConfig, method: str, url: str, digest: str, now: datetime) -> dict[str, str]:
-    """The headers of a request signed with Signature Version 4; `digest` is the body's SHA-256."""
-    parts = urlsplit(url)
-    stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
-    headers = {"host": parts.netloc, "x-amz-content-sha256": digest, "x-amz-date": stamp}
-    names = ";".join(headers)
-    lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-    request = f"{method}\n{parts.path}\n{parts.query}\n{lines}\n{names}\n{digest}"
-    scope = f"{day}/{config.s3_region}/s3/aws4_request"
-    hashed = hashlib.sha256(request.encode()).hexdigest()
-    key = f"AWS4{config.aws_secret_access_key}".encode()
-    for part in (day, config.s3_region, "s3", "aws4_request"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashed}"
-    signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-    credential = f"{config.aws_access_key_id}/{scope}"
-    headers["authorization"] = (
-        f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signature}"
+    """The headers of a request signed with the keys of the settings; `digest` is the body's SHA-256."""
+    keys = S3Keys(
+        key_id=config.aws_access_key_id, secret=config.aws_secret_access_key, region=config.s3_region
     )
-    return headers
+    return sign_request(keys, method, url, digest, now)

@@ -36,7 +36,12 @@ class Source(StrEnum):
     SYNTHETIC = "synthetic"
 
 
-Store = Annotated[Path, typer.Option(envvar="PRECOMPUTE_MODEL_STORE", help="Folder of the model's versions.")]
+Store = Annotated[
+    str,
+    typer.Option(
+        envvar="PRECOMPUTE_MODEL_STORE", help="Where versions are: a folder, or s3://bucket/prefix."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 File = Annotated[
     Path | None, typer.Option(help="CSV, CSV.gz or Parquet: user, session, ts (seconds), action.")
@@ -46,7 +51,7 @@ Gap = Annotated[
     float, typer.Option(envvar="PRECOMPUTE_SESSION_GAP", help="Seconds of silence that end a session.")
 ]
 
-_STORE = Path("models")
+_STORE = "models"
 _GAP_S = 1800.0
 
 
@@ -190,7 +195,7 @@ def _add_switching(app: typer.Typer) -> None:
         typer.echo(f"{current.version} serves again; {current.previous} was taken back")
 
 
-def _require_gain(store: Path, version: str, on: Path | None) -> None:
+def _require_gain(store: str, version: str, on: Path | None) -> None:
     """Refuses a challenger that is not better than the version that serves."""
     from predictor.dataset import read_log  # noqa: PLC0415 - heavy
     from predictor.lifecycle import compare_on  # noqa: PLC0415

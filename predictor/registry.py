@@ -1,27 +1,38 @@
-"""Versions of the model in a folder: which exist, which one serves, who changed that and why.
+"""Versions of the model in a store: which exist, which one serves, who changed that and why.
 
 STORE/current.json            {"version", "previous"}: replaced in one step
-STORE/versions/VERSION/       meta.json, model.onnx, ngram.msgpack: written once
-STORE/audit.jsonl             one line per promotion and rollback
+STORE/versions/VERSION/       meta.json, model.onnx, ngram.msgpack: written once, meta.json last
+STORE/audit/TIME-VERSION.json one object per promotion and rollback
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from predictor.archive import FILES, MAX_MODEL_BYTES, META, ModelError, ModelMeta, load_blend, load_meta
+from predictor.archive import (
+    FILES,
+    FOREST,
+    MAX_MODEL_BYTES,
+    META,
+    STATE,
+    ModelError,
+    ModelMeta,
+    load_blend,
+    load_meta,
+)
 from predictor.blend import Blend
+from predictor.store import ModelStore, open_store
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
 from streams.contracts.ids import is_id
 
-#: A version is trained by one process and read by others, perhaps under other users.
-_READABLE = 0o755
+_CURRENT, _VERSIONS, _AUDIT = "current.json", "versions/", "audit/"
+#: What names the serving version, or records a change, is a line; more is not ours.
+_MAX_RECORD_BYTES = 64 * 1024
+#: Names and weights of 250 outcomes stay far below.
+_MAX_META_BYTES = 1024 * 1024
 
 
 class Current(msgspec.Struct, frozen=True):
@@ -43,10 +54,10 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Registry:
-    """A folder of versions, safe to read while another process writes."""
+    """The versions in a store (its address, or a `ModelStore`); safe to read while another process writes."""
 
-    def __init__(self, folder: Path, *, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._folder = folder
+    def __init__(self, store: str | Path | ModelStore, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._store = open_store(store) if isinstance(store, str | Path) else store
         self._clock = clock
 
     def add(self, files: Mapping[str, bytes]) -> ModelMeta:
@@ -54,49 +65,51 @@ class Registry:
         _, meta = load_blend(files)
         if sum(map(len, files.values())) > MAX_MODEL_BYTES:
             raise ModelError(f"model {meta.version} is larger than {MAX_MODEL_BYTES} bytes: use fewer trees")
-        target = self._version_folder(meta.version)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=".incoming-"))
-        try:
-            for name in FILES:
-                (scratch / name).write_bytes(files[name])
-            scratch.chmod(_READABLE)
-            if not target.exists():
-                scratch.replace(target)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+        folder = _folder_of(meta.version)
+        if self._store.read(folder + META, _MAX_META_BYTES) is None:
+            # The description comes last: what is not described is no version yet.
+            for name in (FOREST, STATE, META):
+                self._store.write(folder + name, files[name])
         return meta
 
     def versions(self) -> list[ModelMeta]:
         """Every readable version, the oldest first; a broken one is left out."""
         found = []
-        for folder in sorted(self._folder.glob("versions/v*")):
+        for name in self._store.names(_VERSIONS):
+            if not name.endswith(f"/{META}"):
+                continue
+            data = self._store.read(name, _MAX_META_BYTES)
             try:
-                found.append(load_meta((folder / META).read_bytes()))
-            except (ModelError, OSError):
+                found.append(load_meta(data or b""))
+            except ModelError:
                 continue
         return sorted(found, key=lambda meta: meta.created_at)
 
     def current(self) -> Current | None:
         """What serves, or None where nothing was promoted yet. Cheap: safe to ask every few seconds."""
-        try:
-            return msgspec.json.decode((self._folder / "current.json").read_bytes(), type=Current)
-        except FileNotFoundError:
+        data = self._store.read(_CURRENT, _MAX_RECORD_BYTES)
+        if data is None:
             return None
-        except (msgspec.DecodeError, UnicodeDecodeError, OSError) as exc:
+        try:
+            return msgspec.json.decode(data, type=Current)
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise ModelError(
-                f"{self._folder / 'current.json'} cannot be read ({exc}); promote a version again"
+                f"{_CURRENT} in {self._store} cannot be read ({exc}); promote a version again"
             ) from exc
 
     def load(self, version: str) -> tuple[Blend, ModelMeta]:
         """The model of a version; raises `ModelError` if it is missing, broken or foreign."""
-        folder = self._version_folder(version)
-        try:
-            if sum((folder / name).stat().st_size for name in FILES) > 2 * MAX_MODEL_BYTES:
-                raise ModelError(f"model {version} is too large to be one of ours")
-            files = {name: (folder / name).read_bytes() for name in FILES}
-        except OSError as exc:
-            raise ModelError(f"model {version} cannot be read ({exc}); promote another version") from exc
+        folder = _folder_of(version)
+        files = {}
+        for name in FILES:
+            data = self._store.read(folder + name, MAX_MODEL_BYTES)
+            if data is None:
+                raise ModelError(
+                    f"model {version} cannot be read: {self._store} has no {name} of it; promote another one"
+                )
+            if len(data) > MAX_MODEL_BYTES:
+                raise ModelError(f"{name} of model {version} is too large to be one of ours")
+            files[name] = data
         blend, meta = load_blend(files)
         if meta.version != version:
             raise ModelError(f"the folder of {version} holds {meta.version}; copy the right files")
@@ -119,12 +132,17 @@ class Registry:
         return self._switch("rollback", Current(before.previous, before.version), reason, forced=True)
 
     def audit(self) -> list[AuditEntry]:
-        """Every change of the serving version, the oldest first."""
-        try:
-            lines = (self._folder / "audit.jsonl").read_bytes().splitlines()
-        except FileNotFoundError:
-            return []
-        return [msgspec.json.decode(line, type=AuditEntry) for line in lines]
+        """Every change of the serving version, the oldest first; raises `ModelError` on a broken record."""
+        entries = []
+        for name in self._store.names(_AUDIT):
+            data = self._store.read(name, _MAX_RECORD_BYTES)
+            try:
+                entries.append(msgspec.json.decode(data or b"", type=AuditEntry))
+            except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+                raise ModelError(
+                    f"{name} in {self._store} is no record of a change ({exc}); remove it"
+                ) from exc
+        return entries
 
     def _switch(self, action: str, current: Current, reason: str, forced: bool) -> Current:  # noqa: FBT001
         entry = AuditEntry(
@@ -135,14 +153,15 @@ class Registry:
             reason=reason,
             forced=forced,
         )
-        with (self._folder / "audit.jsonl").open("ab") as file:
-            file.write(msgspec.json.encode(entry) + b"\n")
-        scratch = self._folder / f".current-{os.getpid()}"
-        scratch.write_bytes(msgspec.json.encode(current))
-        scratch.replace(self._folder / "current.json")
+        # The record first: a change that is not recorded must not happen.
+        number = len(self._store.names(_AUDIT))
+        name = f"{_AUDIT}{entry.at_ms:013d}-{number:06d}-{current.version}.json"
+        self._store.write(name, msgspec.json.encode(entry))
+        self._store.write(_CURRENT, msgspec.json.encode(current))
         return current
 
-    def _version_folder(self, version: str) -> Path:
-        if not is_id(version) or not version.startswith("v"):
-            raise ModelError(f"{version!r} is not a version's name; `precompute predictor show` lists them")
-        return self._folder / "versions" / version
+
+def _folder_of(version: str) -> str:
+    if not is_id(version) or not version.startswith("v"):
+        raise ModelError(f"{version!r} is not a version's name; `precompute predictor show` lists them")
+    return f"{_VERSIONS}{version}/"

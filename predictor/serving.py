@@ -10,7 +10,7 @@ from predictor.history import Action, History
 from predictor.model import Model, Prediction
 from predictor.ngram import Ngram
 from predictor.prior import synthetic_ngram
-from streams.contracts.errors import ConfigurationError, ContractError
+from streams.contracts.errors import ConfigurationError, ContractError, UnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +23,11 @@ class ServingModel:
     none is lost between the two.
     """
 
-    def __init__(self, store: Path | None) -> None:
+    def __init__(self, store: str | Path | None) -> None:
         self._store = store
         self._model: Model = _initial_model()
         self._refused: str | None = None
+        self._complaint = ""
 
     @property
     def version(self) -> str:
@@ -47,7 +48,7 @@ class ServingModel:
         self._model.observe(history, action)
 
     def prepare(self) -> Model | None:
-        """The version that was promoted since, loaded, or None; a broken one is refused once, and logged."""
+        """The version that was promoted since, loaded, or None; what stands against it is logged once."""
         if self._store is None:
             return None
         try:
@@ -55,6 +56,7 @@ class ServingModel:
 
             registry = Registry(self._store)
             current = registry.current()
+            self._complaint = ""
             if current is None or current.version in (self.version, self._refused):
                 return None
             try:
@@ -62,8 +64,10 @@ class ServingModel:
             except ContractError:
                 self._refused = current.version
                 raise
-        except (ContractError, ConfigurationError, ImportError) as exc:
-            log.warning("the predictor keeps version %s: %s", self.version, exc)
+        except (ContractError, ConfigurationError, UnavailableError, ImportError) as exc:
+            if str(exc) != self._complaint:
+                log.warning("the predictor keeps version %s: %s", self.version, exc)
+            self._complaint = str(exc)
             return None
 
     def swap(self, model: Model) -> str:

@@ -105,7 +105,9 @@ class Settings(BaseSettings):
         description="how much dearer acting is when no job slot is idle: at 1 the cost doubles",
     )
     model_store: Path | None = Field(
-        None, description="folder of trained models; without one the bundled synthetic model predicts"
+        None,
+        description="folder of trained models, or s3://bucket/prefix; "
+        "without one the bundled synthetic model predicts",
     )
     holdout: Annotated[float, Field(ge=0.0, le=0.5)] = Field(
         0.05, description="share of users whose predicted jobs are scored, not run"
