@@ -9,6 +9,7 @@ import redis.asyncio as aioredis
 
 from streams.cache.connection import AWAY
 from streams.cache.names import RedisNames
+from streams.cache.shadows import ShadowFigure
 from streams.contracts.errors import UnavailableError
 
 #: A card that was not written for an hour is of a process that is gone.
@@ -31,23 +32,6 @@ class LiftFigure(msgspec.Struct, frozen=True, kw_only=True):
     low: float
     high: float
     trustworthy: bool
-
-
-class ShadowFigure(msgspec.Struct, frozen=True, kw_only=True):
-    """A challenger against the model that serves, on the same `events`.
-
-    `gain` is the mean log-loss it saves, in nats, with its 95 % interval; errors are of calibration.
-    """
-
-    champion: str
-    challenger: str
-    verdict: str
-    events: int
-    gain: float
-    low: float
-    high: float
-    champion_error: float
-    challenger_error: float
 
 
 class Scorecard(msgspec.Struct, frozen=True, kw_only=True):

@@ -65,6 +65,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     `payload` is the JSON the handler's input type is read from; it stays bytes until the handler runs.
     `input_version` orders inputs of one key: an answer from a lower one never replaces a higher one's.
+    `event_at` is when the event that asked for it got into Kafka, None where none did.
     """
 
     id: Id
@@ -82,6 +83,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     payload: msgspec.Raw = _EMPTY
     expires_at: Millis | None = None
     attempt: Annotated[int, msgspec.Meta(ge=0)] = 0
+    event_at: Millis | None = None
 
     def __post_init__(self) -> None:
         if self.key != f"{self.task}:{self.entity}:{self.entity_id}":
@@ -104,6 +106,7 @@ def new_job(
     probability: float | None = None,
     group: Group = Group.TREATMENT,
     expires_at: int | None = None,
+    event_at: int | None = None,
 ) -> Job:
     """A job whose id follows from its task, key and cause: the same event twice is the same job."""
     text = str(key)
@@ -122,6 +125,7 @@ def new_job(
         probability=probability,
         group=group,
         expires_at=expires_at,
+        event_at=event_at,
     )
 
 

@@ -75,7 +75,9 @@ class TriggerTable:
     def of(self, event_type: str) -> tuple[Trigger, ...]:
         return self._table.get(event_type, ())
 
-    def jobs(self, event: Event, *, input_version: int, now_ms: int) -> list[Job]:
+    def jobs(
+        self, event: Event, *, input_version: int, now_ms: int, event_at: int | None = None
+    ) -> list[Job]:
         """The jobs an event asks for; none for a type that only adds to history."""
         found = []
         for trigger in self.of(event.type):
@@ -92,6 +94,7 @@ class TriggerTable:
                     created_at=now_ms,
                     input_version=input_version,
                     payload=event.raw_data,
+                    event_at=event_at,
                 )
             )
         return found

@@ -9,7 +9,7 @@ import structlog
 
 from predictor.model import Model
 from predictor.serving import ServingModel
-from streams.cache.scorecards import ShadowFigure
+from streams.cache.shadows import ShadowFigure
 from streams.contracts.errors import ConfigurationError, ContractError
 from streams.ingest.shadowing import Shadowing
 from streams.ops.metrics import SHADOW_GAIN

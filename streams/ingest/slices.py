@@ -117,14 +117,15 @@ class SliceProcessor:
         run.effects.counts[event.type, "ok"] += 1
         version = self._learn(event, place, state) if is_new else input_version(place)
         self._keep_input(event, version, state, run)
-        jobs = self._triggers.jobs(event, input_version=version, now_ms=run.now_ms)
+        event_at = _arrival(place, run.now_ms)
+        jobs = self._triggers.jobs(event, input_version=version, now_ms=run.now_ms, event_at=event_at)
         if isinstance(event.data, EntityChanged):
-            jobs += self._recompute(event, event.data, version, run)
+            jobs += self._recompute(event, event.data, version, event_at, run)
         if jobs:
             run.effects.jobs += [Outgoing(job, event.traceparent) for job in jobs]
         if event.type in _ASKING:
             keys = frozenset(job.key for job in jobs)
-            run.asked[event.user_id] = Asked(event.user_id, state.history, event.cause, keys)
+            run.asked[event.user_id] = Asked(event.user_id, state.history, event.cause, keys, event_at)
 
     def _learn(self, event: Event, place: RecordPlace, state: UserState) -> int:
         """Takes a new event into the user's row; returns the version of its input."""
@@ -157,7 +158,9 @@ class SliceProcessor:
             run.inputs.drop(oldest)
             run.effects.inputs[oldest] = None
 
-    def _recompute(self, event: Event, data: EntityChanged, version: int, run: _Run) -> list[Job]:
+    def _recompute(
+        self, event: Event, data: EntityChanged, version: int, event_at: int | None, run: _Run
+    ) -> list[Job]:
         """Everything of a changed entity is invalid; what can be computed again is asked for."""
         specs = self._tasks.of_entity(data.entity)
         keys = [CacheKey(spec.name, spec.entity, data.entity_id) for spec in specs]
@@ -177,6 +180,7 @@ class SliceProcessor:
                 created_at=run.now_ms,
                 input_version=version,
                 payload=row.payload,
+                event_at=event_at,
             )
             for key in keys
         ]
@@ -188,6 +192,11 @@ class SliceProcessor:
             row = InputRow(row.user_id, version, row.payload)
             run.inputs.put(name, row)
             run.effects.inputs[name] = row
+
+
+def _arrival(place: RecordPlace, now_ms: int) -> int | None:
+    """When the event got into Kafka; None where its timestamp is none, or a publisher's clock is ahead."""
+    return place.timestamp_ms if 0 <= place.timestamp_ms <= now_ms else None
 
 
 def action_of(event: Event) -> Action | None:

@@ -38,6 +38,8 @@ class Asked(msgspec.Struct, frozen=True):
     cause: str
     #: Keys that the same event asked for already.
     keys: frozenset[str]
+    #: When that event got into Kafka (ms).
+    event_at: int | None = None
 
 
 class Speculation(msgspec.Struct, frozen=True):
@@ -138,6 +140,7 @@ class Speculator:
                 probability=decision.probability,
                 group=group,
                 expires_at=now_ms + self._config.job_ttl_ms,
+                event_at=asked.event_at,
             )
             for task in spec.tasks
             if subject.key(task) not in asked.keys

@@ -51,7 +51,7 @@ JOB_WAIT = Histogram("precompute_job_wait_seconds", "Job emitted to started", ["
 JOB_DURATION = Histogram("precompute_job_duration_seconds", "Handler's running time", ["task"], buckets=_SLOW)
 JOB_EVENT_TO_CACHED = Histogram(
     "precompute_job_event_to_cached_seconds",
-    "Job emitted to its answer readable",
+    "Event in its topic to its answer readable; for a job that no event asked for, since it was emitted",
     ["task", "why"],
     buckets=_SLOW,
 )

@@ -8,6 +8,7 @@ import msgspec
 
 from streams.cache.counters import FleetCounters
 from streams.cache.scorecards import Scorecard, Scorecards, merged_bins
+from streams.cache.shadows import merged_shadow
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
 from streams.settings import Settings
 
@@ -36,7 +37,22 @@ class Forecast:
             "calibration": [msgspec.structs.asdict(one) for one in merged_bins(cards)],
             "lift": msgspec.structs.asdict(lifts[0]) if lifts else None,
             "worth": worth(totals),
+            **_condition(cards),
         }
+
+
+def _condition(cards: list[Scorecard]) -> dict[str, Any]:
+    """What the lifecycle and the budget say: the first that asked for training, the tightest budget left."""
+    wanted = [card.training_wanted_since for card in cards if card.training_wanted_since is not None]
+    left = [card.predicted_seconds_left for card in cards if card.predicted_seconds_left is not None]
+    shadow = merged_shadow([card.shadow for card in cards if card.shadow is not None])
+    return {
+        "training_wanted_since": min(wanted, default=None),
+        "drifts": sum(card.drifts for card in cards),
+        "load": max((card.load for card in cards), default=0.0),
+        "predicted_seconds_left": min(left, default=None),
+        "shadow": msgspec.structs.asdict(shadow) if shadow is not None else None,
+    }
 
 
 def worth(totals: dict[str, float]) -> dict[str, Any]:

@@ -80,6 +80,7 @@ class Replayer:
             attempt=0,
             created_at=millis(self._clock.now()),
             expires_at=None,
+            event_at=None,
         )
         await self._clear_failure(job)
         headers = original_headers(letter)

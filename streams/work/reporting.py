@@ -43,7 +43,7 @@ class JobReporter:
     def completed(self, queued: QueuedJob, duration_s: float) -> None:
         job = queued.job
         _job_duration(job.task).observe(duration_s)
-        _job_event_to_cached(job.task, job.why.value).observe(self._age_s(queued))
+        _job_event_to_cached(job.task, job.why.value).observe(self._since_event_s(queued))
         _compute_seconds(job.task, job.why.value).inc(duration_s)
         self._counters.add("tasks_completed")
         self._counters.add(f"seconds:{job.task}", duration_s)
@@ -87,6 +87,13 @@ class JobReporter:
             error=message,
             worker=self._worker_id,
         )
+
+    def _since_event_s(self, queued: QueuedJob) -> float:
+        """Since the event got into Kafka: a streams role that is behind makes answers late, too."""
+        event_at = queued.job.event_at
+        if event_at is None:
+            return self._age_s(queued)
+        return max(0, millis(self._clock.now()) - event_at) / 1000
 
     def _age_s(self, queued: QueuedJob) -> float:
         return max(0, millis(self._clock.now()) - queued.job.created_at) / 1000

@@ -58,6 +58,7 @@ def jobs(draw: st.DrawFn) -> Job:
         probability=draw(st.none() | st.floats(0, 1)),
         group=draw(st.sampled_from(Group)),
         expires_at=draw(st.none() | st.integers(0, 10**14 - 1)),
+        event_at=draw(st.none() | st.integers(0, 10**14 - 1)),
     )
 
 

@@ -32,6 +32,23 @@ def test_an_upload_asks_for_its_six_tasks_and_is_remembered() -> None:
     assert {outgoing.job.input_version for outgoing in effects.jobs} == {version}
 
 
+def test_jobs_tell_when_their_event_got_into_kafka() -> None:
+    stream = Stream()
+    stream.clock.advance(40.0)
+    late = stream.process(upload("v1"), record("user.acted", {"action": "view_roas"}))
+    assert {outgoing.job.why for outgoing in late.jobs} == {Why.UPLOAD, Why.PREDICTED}
+    assert {outgoing.job.event_at for outgoing in late.jobs} == {START_MS}
+    assert {outgoing.job.created_at for outgoing in late.jobs} == {START_MS + 40_000}
+
+
+@pytest.mark.parametrize("at_ms", [-1, START_MS + 60_000, 1_700_000_000_000_000])
+def test_a_timestamp_that_cannot_be_is_left_out_of_jobs(at_ms: int) -> None:
+    """Not set, ahead of our clock, in microseconds: the jobs are measured from their own creation."""
+    effects = Stream().process(upload("v1", at_ms=at_ms))
+    assert {outgoing.job.event_at for outgoing in effects.jobs} == {None}
+    assert all(decode_job(encode_job(outgoing.job)) == outgoing.job for outgoing in effects.jobs)
+
+
 def test_versions_grow_even_where_the_broker_s_clock_steps_back() -> None:
     stream = Stream()
     versions = [
