@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+AUDIT  := build/audit
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 DEMO_ARGS  ?=
 TEST_ARGS  ?=
 BENCH_ARGS ?=
 CHAOS_ARGS ?=
 
-.PHONY: help demo dev chaos test lint format bench bench-worker bench-read screenshots lock clean reference docs
+.PHONY: help demo dev chaos test lint format bench bench-worker bench-read screenshots lock clean reference docs audit sbom
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 18
 
@@ -48,6 +49,12 @@ reference: $(VENV)/.dev ## write docs/reference/ anew, after a change of setting
 docs: $(VENV)/.dev     ## the site of docs/ into build/site; a broken link is an error
 	@$(BIN)/zensical build --strict --clean
 
+audit: $(AUDIT)/.done  ## components of the image (build/sbom.cdx.json) and what is known to be vulnerable; 3: not asked
+	@$(AUDIT)/bin/python tools/audit.py
+
+sbom: $(AUDIT)/.done   ## the components alone; asks nobody
+	@$(AUDIT)/bin/python tools/audit.py --sbom-only
+
 bench: $(VENV)/.dev    ## the benchmarks, side by side, JSON and a table
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
@@ -79,6 +86,11 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@$(PIP) install --quiet --require-hashes -r requirements/dev.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.demo
+
+$(AUDIT)/.done: requirements/audit.txt
+	@$(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/audit.txt
+	@touch $@
 
 UV_LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 UV_COMPILE = $(UV_LOCK) pyproject.toml
