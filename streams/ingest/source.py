@@ -125,6 +125,15 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]
         # Back to the committed offsets: everything not committed is delivered again.
         self._delivered.clear()
         await super().perform_seek()
+        await self._rewind_uncommitted()
+
+    async def _rewind_uncommitted(self) -> None:
+        """Also where nothing was committed yet: there aiokafka leaves the position behind what was fetched
+        since the assignment and dropped, and those first records of a partition would be lost.
+        """
+        unread = [tp for tp in self.assignment() if self._is_sliced(tp) and not self._read_offset[tp]]
+        if unread:
+            await self.seek_wait(await self.earliest_offsets(*unread))
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         # Waits for the slice in hand and commits it.
