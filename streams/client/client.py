@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, Unpack, overload
 
 import msgspec
 
@@ -28,7 +28,7 @@ from streams.client.memory import Memory
 from streams.client.metrics import ClientMetrics
 from streams.client.reading import GuardedReader, check_key
 from streams.client.reporting import ReadReporter
-from streams.client.resolving import Call, OnMiss, Parts, Resolver
+from streams.client.resolving import Call, OnMiss, Parts, Resolver, Wishes
 from streams.client.result import Result
 from streams.contracts.clock import SYSTEM_CLOCK, Clock
 from streams.contracts.results import StoredResult
@@ -76,40 +76,19 @@ class Precompute:
         return cls(**{**found, **fields})
 
     @overload
-    async def get(
-        self,
-        key: str,
-        *,
-        type: builtins.type[T],
-        max_age: float | None = None,
-        soft_timeout: float | None = None,
-        hard_timeout: float | None = None,
-        on_miss: OnMiss = "none",
-    ) -> Result[T]: ...
+    async def get(self, key: str, *, type: builtins.type[T], **wishes: Unpack[Wishes]) -> Result[T]: ...
 
     @overload
-    async def get(
-        self,
-        key: str,
-        *,
-        type: None = None,
-        max_age: float | None = None,
-        soft_timeout: float | None = None,
-        hard_timeout: float | None = None,
-        on_miss: OnMiss = "none",
-    ) -> Result[Any]: ...
+    async def get(self, key: str, *, type: None = None, **wishes: Unpack[Wishes]) -> Result[Any]: ...
 
     async def get(
         self,
         key: str,
         *,
         type: Any = None,  # noqa: A002 (what it is: the type of the value)
-        max_age: float | None = None,
-        soft_timeout: float | None = None,
-        hard_timeout: float | None = None,
-        on_miss: OnMiss = "none",
+        **wishes: Unpack[Wishes],
     ) -> Result[Any]:
-        """The answer of a key, decoded to `type`; `max_age` and the timeouts in seconds.
+        """The answer of a key, decoded to `type`, as the call's `Wishes` (or the config) have it.
 
         Never raises because the cache is away: the result says so. Raises `CacheKeyError` for a key of the
         wrong shape and `ContractError` where the answer does not fit the type.
@@ -117,35 +96,31 @@ class Precompute:
         known = self._fresh.get((key, type))
         if known is not None and known[1] > self._monotonic():
             result = known[0]
-            if max_age is None or (result.age or 0.0) <= max_age:
+            if not wishes or _is_young(result, self._call(type, **wishes).max_age):
                 self.metrics.memory_hits += 1
                 return result
         check_key(key)
-        call = self._call(type, max_age, soft_timeout, hard_timeout, on_miss)
-        return (await self._start().resolve((key,), call))[0]
+        return (await self._start().resolve((key,), self._call(type, **wishes)))[0]
 
     async def get_many(
         self,
         keys: Sequence[str],
         *,
         type: Any = None,  # noqa: A002 (as above)
-        max_age: float | None = None,
-        soft_timeout: float | None = None,
-        hard_timeout: float | None = None,
-        on_miss: OnMiss = "none",
+        **wishes: Unpack[Wishes],
     ) -> dict[str, Result[Any]]:
         """The answers of many keys in one round trip, those in memory left out of it."""
+        call = self._call(type, **wishes)
         found: dict[str, Result[Any]] = {}
         absent = []
         for key in dict.fromkeys(keys):
-            known = self.peek(key, type, max_age)
+            known = self.peek(key, type, call.max_age)
             if known is not None:
                 found[key] = known
             else:
                 check_key(key)
                 absent.append(key)
         if absent:
-            call = self._call(type, max_age, soft_timeout, hard_timeout, on_miss)
             results = await self._start().resolve(absent, call)
             found.update(zip(absent, results, strict=True))
         return {key: found[key] for key in keys}
@@ -155,7 +130,7 @@ class Precompute:
         known = self._fresh.get((key, kind))
         if known is None or known[1] <= self._monotonic():
             return None
-        if max_age is not None and (known[0].age or 0.0) > max_age:
+        if not _is_young(known[0], max_age):
             return None
         self.metrics.memory_hits += 1
         return known[0]
@@ -185,11 +160,13 @@ class Precompute:
     def _call(
         self,
         kind: Any,
-        max_age: float | None,
-        soft_timeout: float | None,
-        hard_timeout: float | None,
-        on_miss: OnMiss,
+        *,
+        max_age: float | None = None,
+        soft_timeout: float | None = None,
+        hard_timeout: float | None = None,
+        on_miss: OnMiss = "none",
     ) -> Call:
+        """The wishes, with the config's in place of those left out."""
         config = self.config
         soft = soft_timeout if soft_timeout is not None else config.soft_timeout_s
         return Call(kind, max_age, soft, hard_timeout or config.hard_timeout_s, on_miss)
@@ -249,6 +226,10 @@ class Precompute:
     def _on_gap(self) -> None:
         self._memory.is_heard = False
         self._memory.forget()
+
+
+def _is_young(result: Result[Any], max_age: float | None) -> bool:
+    return max_age is None or (result.age or 0.0) <= max_age
 
 
 def without_value(result: Result[Any]) -> Result[Any]:

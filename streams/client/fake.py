@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import msgspec
 
 from streams.client.metrics import ClientMetrics
 from streams.client.reading import check_key
-from streams.client.resolving import OnMiss
+from streams.client.resolving import OnMiss, Wishes, check_wishes
 from streams.client.result import Result, ResultState
 from streams.contracts.clock import SYSTEM_CLOCK, Clock
 
@@ -72,21 +72,26 @@ class FakePrecompute:
         key: str,
         *,
         type: Any = None,  # noqa: A002 (as the client's)
-        max_age: float | None = None,
-        soft_timeout: float | None = None,  # noqa: ARG002 (nothing here takes time)
-        hard_timeout: float | None = None,  # noqa: ARG002 (as above)
-        on_miss: OnMiss = "none",
+        **wishes: Unpack[Wishes],
     ) -> Result[Any]:
+        """As `Precompute.get`; nothing here takes time, so the timeouts change nothing."""
         check_key(key)
-        result = self._look(key, max_age)
+        check_wishes(wishes)
+        result = self._look(key, wishes.get("max_age"))
         if result.state in (ResultState.MISS, ResultState.STALE):
-            result = await self._improve(result, on_miss)
+            result = await self._improve(result, wishes.get("on_miss", "none"))
         if type is not None and result.value is not None:
             return msgspec.structs.replace(result, value=msgspec.convert(result.value, type))
         return result
 
-    async def get_many(self, keys: Sequence[str], **wishes: Any) -> dict[str, Result[Any]]:
-        return {key: await self.get(key, **wishes) for key in keys}
+    async def get_many(
+        self,
+        keys: Sequence[str],
+        *,
+        type: Any = None,  # noqa: A002 (as the client's)
+        **wishes: Unpack[Wishes],
+    ) -> dict[str, Result[Any]]:
+        return {key: await self.get(key, type=type, **wishes) for key in keys}
 
     async def close(self) -> None:
         """Nothing to end."""

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import msgspec
 
@@ -30,6 +30,27 @@ WORDS = ("none", "stale", "compute", "wait")
 
 
 _FRESH, _STALE = ResultState.FRESH, ResultState.STALE
+
+
+class Wishes(TypedDict, total=False):
+    """What a call may ask for beyond its key and type; durations in seconds.
+
+    `max_age`: how old the answer may be. `soft_timeout`: how long to wait while an older one is at hand.
+    `hard_timeout`: how long the call may take. `on_miss`: what to do where nothing good enough is there.
+    What is left out is as the config says; `on_miss` is "none" then.
+    """
+
+    max_age: float | None
+    soft_timeout: float | None
+    hard_timeout: float | None
+    on_miss: OnMiss
+
+
+def check_wishes(wishes: Wishes) -> None:
+    """Raises `TypeError` for a wish that there is not, as a call of a function would."""
+    unknown = wishes.keys() - Wishes.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"unexpected keyword argument {min(unknown)!r}")
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -7,12 +7,12 @@ import builtins
 import os
 import threading
 from collections.abc import Coroutine, Sequence
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, Unpack, overload
 
 from streams.client.client import Precompute
 from streams.client.config import ClientConfig
 from streams.client.metrics import ClientMetrics
-from streams.client.resolving import OnMiss
+from streams.client.resolving import Wishes, check_wishes
 from streams.client.result import Result
 
 T = TypeVar("T")
@@ -36,57 +36,34 @@ class PrecomputeSync:
         return self._client.metrics
 
     @overload
-    def get(
-        self,
-        key: str,
-        *,
-        type: builtins.type[T],
-        max_age: float | None = None,
-        soft_timeout: float | None = None,
-        hard_timeout: float | None = None,
-        on_miss: OnMiss = "none",
-    ) -> Result[T]: ...
+    def get(self, key: str, *, type: builtins.type[T], **wishes: Unpack[Wishes]) -> Result[T]: ...
 
     @overload
-    def get(
-        self,
-        key: str,
-        *,
-        type: None = None,
-        max_age: float | None = None,
-        soft_timeout: float | None = None,
-        hard_timeout: float | None = None,
-        on_miss: OnMiss = "none",
-    ) -> Result[Any]: ...
+    def get(self, key: str, *, type: None = None, **wishes: Unpack[Wishes]) -> Result[Any]: ...
 
     def get(
         self,
         key: str,
         *,
         type: Any = None,  # noqa: A002 (what it is: the type of the value)
-        max_age: float | None = None,
-        soft_timeout: float | None = None,
-        hard_timeout: float | None = None,
-        on_miss: OnMiss = "none",
+        **wishes: Unpack[Wishes],
     ) -> Result[Any]:
         """As `Precompute.get`."""
-        known = self._client.peek(key, type, max_age)
+        check_wishes(wishes)
+        known = self._client.peek(key, type, wishes.get("max_age"))
         if known is not None and self._pid == os.getpid():
             return known
-        return self._run(
-            self._ready().get(
-                key,
-                type=type,
-                max_age=max_age,
-                soft_timeout=soft_timeout,
-                hard_timeout=hard_timeout,
-                on_miss=on_miss,
-            )
-        )
+        return self._run(self._ready().get(key, type=type, **wishes))
 
-    def get_many(self, keys: Sequence[str], **wishes: Any) -> dict[str, Result[Any]]:
+    def get_many(
+        self,
+        keys: Sequence[str],
+        *,
+        type: Any = None,  # noqa: A002 (as above)
+        **wishes: Unpack[Wishes],
+    ) -> dict[str, Result[Any]]:
         """As `Precompute.get_many`."""
-        return self._run(self._ready().get_many(keys, **wishes))
+        return self._run(self._ready().get_many(keys, type=type, **wishes))
 
     def close(self) -> None:
         """Safe to call twice; the client cannot be used again."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from streams.cache.backplane import BackplaneMessage
 from streams.cache.fetching import Floors
-from streams.client import Precompute
+from streams.client import FakePrecompute, Precompute, PrecomputeSync
 from streams.client.asking import Asker
 from streams.client.breaker import CircuitBreaker
 from streams.client.config import ClientConfig
@@ -23,7 +23,7 @@ from streams.client.memory import Memory
 from streams.client.metrics import ClientMetrics
 from streams.client.reading import check_key, to_result
 from streams.client.result import Result, ResultState
-from streams.contracts.clock import ManualClock
+from streams.contracts.clock import SYSTEM_CLOCK, ManualClock
 from streams.contracts.errors import CacheKeyError, ConfigurationError, ContractError, UnavailableError
 from tests.support.answers import stored_answer
 
@@ -234,3 +234,33 @@ def test_a_wrong_configuration_names_its_field(fields: dict[str, float]) -> None
 def test_a_wrong_address_is_refused_before_anything_connects(url: str) -> None:
     with pytest.raises(ConfigurationError, match="redis_url"):
         Precompute(redis_url=url)
+
+
+async def test_a_wish_that_there_is_not_is_refused_whether_memory_has_the_answer_or_not() -> None:
+    client, fake = Precompute(memory_ttl_s=60), FakePrecompute()
+    known = stored_answer(KEY, 1)
+    result = to_result(KEY, known, None, max_age=None, now=known.computed_at / 1000, clock=SYSTEM_CLOCK)
+    fake.put(KEY, 1)
+    for _ in range(2):
+        with pytest.raises(TypeError, match="max_agee"):
+            await client.get(KEY, max_agee=1)  # type: ignore[call-overload]
+        with pytest.raises(TypeError, match="max_agee"):
+            await fake.get(KEY, max_agee=1)  # type: ignore[call-overload]
+        with pytest.raises(TypeError, match="max_agee"):
+            await client.get_many([KEY], max_agee=1)  # type: ignore[call-arg]
+        client._memory.is_heard = True
+        client._memory.put((KEY, None), result)
+    assert await client.get(KEY, max_age=60) is result
+
+
+@pytest.mark.parametrize("has_it", [False, True])
+def test_the_twin_refuses_it_too(has_it: bool) -> None:
+    known = stored_answer(KEY, 1)
+    result = to_result(KEY, known, None, max_age=None, now=known.computed_at / 1000, clock=SYSTEM_CLOCK)
+    with PrecomputeSync(memory_ttl_s=60) as client:
+        if has_it:
+            client._client._memory.is_heard = True
+            client._client._memory.put((KEY, None), result)
+            assert client.get(KEY, max_age=60) is result
+        with pytest.raises(TypeError, match="max_agee"):
+            client.get(KEY, max_agee=1)  # type: ignore[call-overload]
