@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from bench.resident import peak_mib
 from handlers import MediaPolicy, Reject
 from handlers.execution import run_handler
 from handlers.local_run import local_context
@@ -51,5 +51,4 @@ def _run_all(sample: Path, folder: Path) -> dict[str, Any]:
             "cpu_s": round(time.process_time() - cpu, 3),
             "wall_s": round(time.perf_counter() - wall, 3),
         }
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"results": results, "costs": costs, "peak_mib": round(peak)}
+    return {"results": results, "costs": costs, "peak_mib": round(peak_mib())}

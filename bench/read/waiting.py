@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import time
 from typing import Any
 
@@ -12,6 +11,7 @@ import redis.asyncio as aioredis
 import uvloop
 
 from bench.read.client import NAMES, stored
+from bench.resident import peak_mib
 from streams.cache.codec import encode_stored
 from streams.cache.hints import HintListener, hint_connections
 from streams.cache.reader import AnswerReader
@@ -64,7 +64,7 @@ async def _measure(url: str, waiters: int) -> dict[str, Any]:
         "woken after p50 ms": round(delays[len(delays) // 2] * 1000, 1),
         "woken after p99 ms": round(delays[int(len(delays) * 0.99)] * 1000, 1),
         "last woken after ms": round(delays[-1] * 1000, 1),
-        "peak MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "peak MB": round(peak_mib(), 1),
     }
 
 
