@@ -22,7 +22,7 @@ class State(StrEnum):
 NO_RESULT = msgspec.Raw(b"null")
 
 
-class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
+class StoredResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a worker writes. Times are whole milliseconds since the Unix epoch, `compute_ms` a duration.
 
     Either `result` holds the handler's JSON, or `reason` says why there will be none.
@@ -42,6 +42,8 @@ class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
     result: msgspec.Raw = NO_RESULT
     reason: str | None = None
     message: str | None = None
+    #: W3C traceparent of the computation, where somebody records it: the spans of its readers point there.
+    traceparent: str | None = None
 
     def __post_init__(self) -> None:
         if (bytes(self.result) == b"null") == (self.reason is None):

@@ -12,13 +12,14 @@ from streams.cache.inputs import UserPredictions
 from streams.contracts.jobs import Job
 from streams.ingest.speculation import Speculation
 from streams.ingest.state import InputRow, UserState
+from streams.ops.tracing import TraceContext
 
 
 class Outgoing(msgspec.Struct, frozen=True):
-    """A job and the trace it belongs to."""
+    """A job and the trace it belongs to: headers that go from the event to the job."""
 
     job: Job
-    traceparent: str | None
+    context: TraceContext = ()
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -47,5 +48,5 @@ class Effects(msgspec.Struct):
         """Takes over what is left of the speculations once fresh answers are known."""
         for found in speculations:
             self.predictions.append(found.shown)
-            self.jobs += [Outgoing(job, None) for job in found.jobs]
+            self.jobs += [Outgoing(job) for job in found.jobs]
         self.speculations = []

@@ -18,6 +18,7 @@ from streams.ops.metrics import (
     JOBS_EMITTED,
     PREDICTIONS,
 )
+from streams.ops.tracing import TRACING
 
 _jobs_emitted = Children(JOBS_EMITTED)
 
@@ -62,9 +63,8 @@ class SlicePublisher:
 
     def _publish_job(self, outgoing: Outgoing) -> None:
         job = outgoing.job
-        headers: Headers | None = None
-        if outgoing.traceparent is not None:
-            headers = [("traceparent", outgoing.traceparent.encode())]
+        context = TRACING.emit(job, outgoing.context) if TRACING.on else outgoing.context
+        headers: Headers | None = list(context) or None
         self._output.send(self._topics.jobs(job.priority), encode_job(job), job.key.encode(), headers=headers)
 
     def _publish_letter(self, letter: Letter) -> None:

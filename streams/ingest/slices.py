@@ -31,6 +31,7 @@ from streams.ingest.effects import Effects, Letter, Outgoing
 from streams.ingest.partitions import partition_of
 from streams.ingest.speculation import Asked
 from streams.ingest.state import InputRow, Inputs, UserState, UserStates, input_version
+from streams.ops.tracing import context_of
 
 #: Set on a record that was sent on to its right partition, so that it is sent on only once.
 REROUTED = "precompute-rerouted"
@@ -46,6 +47,8 @@ class _Run(msgspec.Struct):
     now_ms: int
     effects: Effects = msgspec.field(default_factory=Effects)
     asked: dict[str, Asked] = {}
+    #: Of the record in hand.
+    headers: Any = ()
 
 
 class SliceProcessor:
@@ -83,6 +86,7 @@ class SliceProcessor:
             if event is None:
                 effects.rerouted.append(record)
                 continue
+            run.headers = record.headers
             self._apply(event, place, run)
         effects.speculations = self._anticipation.speculate(list(run.asked.values()), inputs, run.now_ms)
         effects.users = states.save()
@@ -122,7 +126,8 @@ class SliceProcessor:
         if isinstance(event.data, EntityChanged):
             jobs += self._recompute(event, event.data, version, event_at, run)
         if jobs:
-            run.effects.jobs += [Outgoing(job, event.traceparent) for job in jobs]
+            context = context_of(event.traceparent, run.headers)
+            run.effects.jobs += [Outgoing(job, context) for job in jobs]
         if event.type in _ASKING:
             keys = frozenset(job.key for job in jobs)
             run.asked[event.user_id] = Asked(event.user_id, state.history, event.cause, keys, event_at)

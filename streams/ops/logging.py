@@ -13,10 +13,11 @@ from typing import Any
 import orjson
 import structlog
 
+from streams.ops.tracing import TRACING
 from streams.settings import Settings
 
 #: While a broker is away aiokafka writes ~1,500 errors a second and librdkafka one per 50 ms.
-FLOODING = ("aiokafka", "faust", "mode", "rdkafka")
+FLOODING = ("aiokafka", "faust", "mode", "opentelemetry", "rdkafka")
 #: Of our own lines so many of a kind pass in a period: enough to see which jobs fail, at any rate of them.
 OWN_BURST = 20
 MOST_CHARACTERS = 1000
@@ -26,11 +27,14 @@ _TRACES = frozenset({"exception", "trace"})
 
 
 def configure_logging(settings: Settings, role: str) -> None:
-    """Sets up structlog and the standard library's logging for this process; safe to call again."""
+    """Sets up structlog and the standard library's logging for this process, and traces where the
+    environment asks for them; safe to call again.
+    """
     level = getattr(logging, settings.log_level.upper())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
+        _add_trace,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _shorten,
@@ -59,6 +63,13 @@ def configure_logging(settings: Settings, role: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     structlog.contextvars.bind_contextvars(role=role)
+    TRACING.start(role)
+
+
+def _add_trace(_logger: Any, _method: str, event: Any) -> Any:
+    if TRACING.on:
+        event.update(TRACING.ids())
+    return event
 
 
 def _dump(event: Any, **_: Any) -> str:

@@ -12,6 +12,9 @@ EVENTS = Counter("precompute_events_total", "Events read", ["event_type", "resul
 EVENTS_MISROUTED = Counter(
     "precompute_events_misrouted_total", "Events re-published to their right partition"
 )
+TRACEPARENTS_INVALID = Counter(
+    "precompute_traceparents_invalid_total", "Events with jobs whose traceparent is none; it is ignored"
+)
 EVENT_TO_JOB = Histogram(
     "precompute_event_to_job_seconds", "Event in its topic to its jobs acknowledged", buckets=_FAST
 )

@@ -17,6 +17,7 @@ from streams.contracts.results import NO_RESULT, StoredResult
 from streams.contracts.tasks import TaskCatalogue
 from streams.ops.children import Children
 from streams.ops.metrics import CACHE_WRITES
+from streams.ops.tracing import TRACING
 from streams.work.leases import LeaseKeeper
 
 _cache_writes = Children(CACHE_WRITES)
@@ -132,4 +133,5 @@ class AnswerWriter:
             result=result,
             reason=reason,
             message=message,
+            traceparent=TRACING.current() if TRACING.on else None,
         )

@@ -10,6 +10,7 @@ import msgspec
 from streams.cache.answers import Claim
 from streams.contracts.errors import PrecomputeError
 from streams.contracts.results import StoredResult
+from streams.ops.tracing import TRACING, traceparent_of
 from streams.work.processing import JobProcessor, wait_of
 from streams.work.records import QueuedJob
 
@@ -26,6 +27,16 @@ class BatchProcessor:
 
     async def process(self, batch: Sequence[QueuedJob]) -> list[float | None]:
         """For each job None when it has ended, else the seconds after which to process it again."""
+        if not TRACING.on:
+            return await self._process(batch)
+        first, *others = batch
+        with TRACING.job(first.job, first.record.headers) as span:
+            for other in others:
+                span.link(traceparent_of(other.record.headers))
+            span.note(batch=len(batch))
+            return await self._process(batch)
+
+    async def _process(self, batch: Sequence[QueuedJob]) -> list[float | None]:
         again: list[float | None] = [None] * len(batch)
         claimed = [
             (index, queued, self._answers.new_claim(queued.job))

@@ -7,6 +7,7 @@ then may the job's offset move.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import msgspec
 
@@ -20,6 +21,7 @@ from streams.contracts.outcomes import Outcome
 from streams.contracts.results import StoredResult
 from streams.contracts.states import Reason
 from streams.contracts.tasks import TaskCatalogue
+from streams.ops.tracing import TRACING
 from streams.work.answering import AnswerWriter, ProcessingConfig
 from streams.work.endings import POISON_AFTER, Endings
 from streams.work.execution import Executor
@@ -32,6 +34,9 @@ from streams.work.reporting import JobReporter
 from streams.work.retry import RetryPolicy
 
 __all__ = ["JobProcessor", "ProcessingConfig"]
+
+#: Made once: without traces a job must not pay for a context manager of its own.
+_NO_STEP = contextlib.nullcontext()
 
 
 class JobProcessor:
@@ -80,6 +85,14 @@ class JobProcessor:
         What raises here is a bug, and ends the process. The lease is left to run out then: a release would
         also clear the count of starts, and the job would take one process down after the other.
         """
+        if not TRACING.on:
+            return await self._process(queued)
+        with TRACING.job(queued.job, queued.record.headers) as span:
+            again_s = await self._process(queued)
+            span.note(status=queued.status.value, attempt=queued.attempt)
+            return again_s
+
+    async def _process(self, queued: QueuedJob) -> float | None:
         if self.skip_unwanted(queued):
             return None
         claim = self.answers.new_claim(queued.job)
@@ -148,12 +161,14 @@ class JobProcessor:
             waits = await self.needs.satisfy(queued.job)
             if waits is not None:
                 return await self.endings.postpone(queued, claim, waits)
-            result = await self.executor.run(queued.job)
+            with TRACING.step("run the handler") if TRACING.on else _NO_STEP:
+                result = await self.executor.run(queued.job)
         except (Outcome, UnavailableError, HandlerError, JobTimeoutError, ChildDiedError) as exc:
             return await self.endings.settle(queued, claim, started, exc)
         version = self.executor.version(queued.job.task)
         stored = self.answers.stored(queued.job, started, version, result=msgspec.Raw(result))
-        verdict = await self.answers.finish(claim, started, stored, "completed")
+        with TRACING.step("write the answer") if TRACING.on else _NO_STEP:
+            verdict = await self.answers.finish(claim, started, stored, "completed")
         self._report(queued, stored, verdict)
         return None
 

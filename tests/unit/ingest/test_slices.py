@@ -172,7 +172,7 @@ def test_a_change_of_something_unknown_only_invalidates() -> None:
 def test_a_trace_travels_with_its_jobs() -> None:
     parent = b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"
     effects = Stream().process(upload(headers=[("traceparent", parent)]))
-    assert {outgoing.traceparent for outgoing in effects.jobs} == {parent.decode()}
+    assert {outgoing.context for outgoing in effects.jobs} == {(("traceparent", parent),)}
 
 
 junk = st.binary(max_size=60) | st.sampled_from([b"{}", b"[]", b'{"type":"user.acted","data":{}}'])
