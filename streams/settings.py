@@ -53,7 +53,8 @@ class Settings(BaseSettings):
     redis_url: SecretStr = Field(
         SecretStr("redis://127.0.0.1:6379/0"),
         validation_alias=AliasChoices("REDIS_URL", "PRECOMPUTE_REDIS_URL"),
-        description="redis:// or rediss:// address of the cache; may hold a password",
+        description="address of the cache: redis://, redis+sentinel:// or redis+cluster://, "
+        "rediss… with TLS; may hold a login",
     )
 
     # Names
