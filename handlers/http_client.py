@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 
 import httpx
@@ -73,7 +75,7 @@ class HttpCaller:
 
     async def _once(self, call: Call, left: float) -> httpx.Response:
         async with httpx.AsyncClient(
-            timeout=left, trust_env=False, follow_redirects=False, transport=self._transport
+            timeout=left, trust_env=False, follow_redirects=False, transport=self._transport, verify=_tls()
         ) as client:
             content = None if call.body is None else msgspec.json.encode(call.body)
             headers = {"content-type": "application/json", "accept": "application/json"} | call.headers
@@ -84,6 +86,12 @@ class HttpCaller:
                     if len(kept) > MAX_ANSWER_BYTES:
                         raise httpx.DecodingError(f"more than {MAX_ANSWER_BYTES} bytes")
                 return httpx.Response(answer.status_code, headers=_plain(answer), content=bytes(kept))
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Shared by all calls: reading the certificates takes longer than most of them."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _plain(answer: httpx.Response) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The first events of a new installation, published while its streams processes still share partitions out."""
+"""The first events of a new installation, published while its processes still share partitions out."""
 
 from __future__ import annotations
 
