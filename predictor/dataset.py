@@ -19,6 +19,8 @@ RARE = 0.001
 #: A log with more frequent actions than this keeps the most frequent ones and pools the rest.
 MAX_ACTIONS = 120
 
+_GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
+
 
 class Record(NamedTuple):
     """One row. `at_ms` is milliseconds since the Unix epoch; the column `ts` is in seconds."""
@@ -38,12 +40,15 @@ class DatasetError(ContractError):
 def read_log(path: Path) -> list[Record]:
     """All rows in file order. Sessions are taken as given; within one, times must not run backwards."""
     try:
-        rows = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+        rows = _read_parquet(path) if _begins_with(path, _PARQUET) else _read_csv(path)
         records = list(_check_rows(path, rows))
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as exc:
         raise DatasetError(f"{path}: cannot be read ({exc}); give a CSV, CSV.gz or Parquet file") from exc
     if not records:
-        raise DatasetError(f"{path}: no rows; at least two different actions are needed", field="action")
+        raise DatasetError(
+            f"{path}: no rows: row 1, column action is missing; at least two different actions are needed",
+            field="action",
+        )
     if len({record.action for record in records}) < 2:
         raise DatasetError(
             f"{path}: row 1, column action: every row has {records[0].action!r}; with a single action there "
@@ -91,8 +96,16 @@ def write_parquet(path: Path, records: Sequence[Record]) -> None:
     pq.write_table(table, path, compression="zstd")
 
 
+def _begins_with(path: Path, mark: bytes) -> bool:
+    """Files are known by their first bytes: names are changed and cut."""
+    with path.open("rb") as file:
+        return file.read(len(mark)) == mark
+
+
 def _read_csv(path: Path) -> Iterator[Sequence[object]]:
-    with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
+    # Spreadsheets put a mark of the byte order first, which else became part of the first column's name.
+    opened = gzip.open if _begins_with(path, _GZIP) else open
+    with opened(path, "rt", newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file)
         header = next(reader, [])
         order = _column_order(path, header)
@@ -121,12 +134,16 @@ def _read_parquet(path: Path) -> Iterator[Sequence[object]]:
 def _column_order(path: Path, header: Sequence[str]) -> list[int]:
     missing = [name for name in COLUMNS if name not in header]
     unknown = [name for name in header if name not in COLUMNS]
-    if missing or unknown or len(header) != len(COLUMNS):
-        what = f"column {missing[0]} is missing" if missing else f"unknown column {[*unknown, 'twice'][0]!r}"
-        raise DatasetError(
-            f"{path}: header row: {what}; the columns are {', '.join(COLUMNS)}",
-            field=(missing or unknown or ["header"])[0],
-        )
+    twice = [name for name in COLUMNS if header.count(name) > 1]
+    found = [
+        *((name, f"column {name} is missing") for name in missing),
+        *((name, f"unknown column {name!r}") for name in unknown),
+        *((name, f"column {name} stands there twice") for name in twice),
+    ]
+    if found:
+        name, what = found[0]
+        columns = ", ".join(COLUMNS)
+        raise DatasetError(f"{path}: header row: {what}; the columns are {columns}", field=name)
     return [header.index(name) for name in COLUMNS]
 
 

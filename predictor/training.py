@@ -38,8 +38,8 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
     #: Ridge of the final pool, which is fitted on the small validation slice.
     ridge: float = 1e-3
     #: With fewer positions to train and to validate on, a blend would fit noise.
-    min_train: int = 200
-    min_validation: int = 50
+    min_train: int = 100
+    min_validation: int = 20
     #: Whether the forest is grown again on training and validation once the weights are chosen.
     refit: bool = True
 

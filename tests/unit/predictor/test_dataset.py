@@ -34,6 +34,42 @@ def test_csv_is_read_plain_and_gzipped(tmp_path, name):
     assert len(records) == 3
 
 
+def test_a_file_is_known_by_its_content(tmp_path):
+    assert len(read_log(_write(tmp_path, "\ufeff" + GOOD))) == 3
+    (tmp_path / "zipped.csv").write_bytes(gzip.compress(GOOD.encode()))
+    assert len(read_log(tmp_path / "zipped.csv")) == 3
+    write_parquet(tmp_path / "log", read_log(tmp_path / "zipped.csv"))
+    assert len(read_log(tmp_path / "log")) == 3
+
+
+def test_names_are_any_text(tmp_path):
+    text = 'user,session,ts,action\r\n"Müller, J.",0,1,"save, as"\r\n"Müller, J.",0,2,öffnen\r\n'
+    assert [record.action for record in read_log(_write(tmp_path, text))] == ["save, as", "öffnen"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("ts", [1.0, float("nan")], "row 2, column ts: nan is not a time"),
+        ("ts", [1.0, None], "row 2, column ts: None is not a time"),
+        ("ts", [2.0, 1.0], "row 2, column ts: 1.0 is earlier"),
+        ("action", ["a", None], "row 2, column action: empty"),
+        ("action", ["a", "a"], "row 1, column action: every row has 'a'"),
+        ("user", [None, "u"], "row 1, column user: empty"),
+        ("extra", [1, 2], "header row: unknown column 'extra'"),
+    ],
+)
+def test_bad_parquet_is_refused_by_row_and_column(tmp_path, column, value, message):
+    import pyarrow as pa  # noqa: PLC0415 - only here
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    table = {"user": ["u", "u"], "session": ["0", "0"], "ts": [1.0, 2.0], "action": ["a", "b"]}
+    pq.write_table(pa.table(table | {column: value}), tmp_path / "log.parquet")
+    with pytest.raises(DatasetError) as caught:
+        read_log(tmp_path / "log.parquet")
+    assert message in str(caught.value)
+
+
 def test_columns_may_stand_in_any_order(tmp_path):
     text = "ts,action,user,session\n1000,a,u1,0\n1001,b,u1,0\n"
     assert read_log(_write(tmp_path, text))[0] == Record("u1", "0", 1_000_000, "a")
@@ -51,7 +87,13 @@ def test_parquet_comes_back_as_it_was_written(tmp_path):
         ("", "header row: column user is missing"),
         ("user,session,ts\n", "header row: column action is missing"),
         ("user,session,ts,action,extra\n", "header row: unknown column 'extra'"),
-        ("user,session,ts,action\n", "no rows"),
+        ("user,session,ts,action\n", "no rows: row 1, column action"),
+        ("user,session,ts,ts\n", "header row: column action is missing"),
+        ("user,session,ts,action,user\n", "header row: column user stands there twice"),
+        (
+            "user,session,ts,action\nu,0,1700000000000,a\n",
+            "row 1, column ts: '1700000000000' is not a time in s",
+        ),
         ("user,session,ts,action\nu,0,1,a\nu,0,2,a\n", "row 1, column action: every row has 'a'"),
         ("user,session,ts,action\nu,0,2,a\nu,0,1,b\n", "row 2, column ts: 1 is earlier"),
         ("user,session,ts,action\nu,0,1,a\nu,0,nan,b\n", "row 2, column ts: 'nan' is not a time"),
