@@ -22,6 +22,7 @@ from streams.kafka.topics import TopicAdmin
 from streams.ops.logging import configure_logging
 from streams.ops.metrics import CONSUMER_LAG, EVENT_TO_JOB, REBALANCES
 from streams.ops.process import settle_garbage
+from streams.ops.tracing import TRACING
 from streams.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -66,6 +67,7 @@ class StreamsApp(faust.App):  # type: ignore[misc]
     async def on_stop(self) -> None:
         await super().on_stop()
         await self.components.stop()
+        TRACING.stop()
 
     def _hold_flow(self, *_: Any, **__: Any) -> None:
         """After a restart Faust may resume before its offsets are set, and then never commit (#596)."""

@@ -92,14 +92,20 @@ class AckedProducer(BackgroundService):
         finally:
             self._unacked -= 1
 
-    async def send_all(self, records: Sequence[tuple[str, bytes, str]]) -> list[UnavailableError | None]:
-        """Sends (topic, value, key) records at once; what befell each, None where the broker has it."""
+    async def send_all(
+        self, records: Sequence[tuple[str, bytes, str]], *, headers: Headers | None = None
+    ) -> list[UnavailableError | None]:
+        """Sends (topic, value, key) records at once, all with the same headers; what befell each, None where
+        the broker has it.
+        """
         if self._producer is None:
             raise UnavailableError("the producer is not started")
         reports = _Reports(len(records))
         for place, (topic, value, key) in enumerate(records):
             try:
-                self._producer.produce(topic, value, key=key, on_delivery=partial(reports.take, place, topic))
+                self._producer.produce(
+                    topic, value, key=key, headers=headers, on_delivery=partial(reports.take, place, topic)
+                )
             except (BufferError, KafkaException) as exc:
                 reports.refuse(place, f"Kafka does not take records for {topic}: {exc}")
         self._unacked += 1

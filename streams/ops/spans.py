@@ -79,6 +79,11 @@ class Spans:
             return {}
         return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
 
+    def link(self, traceparent: str) -> None:
+        context = parse(traceparent)
+        if context is not None:
+            trace.get_current_span().add_link(context)
+
     def emit(self, job: Job, context: TraceContext) -> TraceContext:
         headers = dict(context)
         parent = _parent(headers.get("traceparent", b"").decode(), headers.get("tracestate"))

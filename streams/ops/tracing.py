@@ -80,6 +80,11 @@ class Tracing:
         """The traceparent of what runs now, where somebody records it."""
         return None if self._spans is None else self._spans.current()
 
+    def link(self, traceparent: str | None) -> None:
+        """Lets what runs now point to where what it uses came from: one answer serves many readers."""
+        if self._spans is not None and traceparent is not None:
+            self._spans.link(traceparent)
+
     def ids(self) -> dict[str, str]:
         """`trace_id` and `span_id` of what runs now, for log lines."""
         return {} if self._spans is None else self._spans.ids()
@@ -129,15 +134,6 @@ class SpanNotes:
             from opentelemetry.trace import StatusCode  # noqa: PLC0415 (an extra brings it)
 
             self._span.set_status(StatusCode.ERROR, message[:200])
-
-    def link(self, traceparent: str | None) -> None:
-        """Points to the trace that what is used here came from: one answer serves many readers."""
-        if self._span is not None and traceparent is not None:
-            from streams.ops.spans import parse  # noqa: PLC0415 (as above)
-
-            context = parse(traceparent)
-            if context is not None:
-                self._span.add_link(context)
 
 
 TRACING = Tracing()

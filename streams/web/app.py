@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from streams.contracts.errors import ConfigurationError
 from streams.ops.logging import configure_logging
 from streams.ops.metrics import BUILD_INFO
+from streams.ops.tracing import TRACING, is_asked_for
 from streams.settings import Settings, load_settings
 from streams.version import VERSION
 from streams.web import (
@@ -32,6 +34,7 @@ from streams.web.openapi import install_openapi
 from streams.web.probes import add_probes
 from streams.web.problems import install_problems
 from streams.web.services import WebServices
+from streams.web.spans import RequestSpans
 
 _log = structlog.get_logger(__name__)
 
@@ -62,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
             yield
         finally:
             await services.stop()
+            TRACING.stop()
 
     app = FastAPI(
         title="precompute",
@@ -77,6 +81,8 @@ def create_app(settings: Settings) -> FastAPI:
     larger = {f"{BASE}/batch": settings.max_batch_bytes}
     app.add_middleware(BodyLimit, most_bytes=settings.max_body_bytes, larger=larger)
     app.add_middleware(Gate, settings=settings, keys=services.keys, tokens=services.tokens)
+    if is_asked_for(os.environ):
+        app.add_middleware(RequestSpans)
     install_problems(app, problem_page)
     install_openapi(app)
     for module in _ROUTES:

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from streams.contracts.clock import SYSTEM_CLOCK, millis
 from streams.contracts.keys import CacheKey, KeyPattern
 from streams.contracts.results import StoredResult
+from streams.ops.tracing import TRACING
 from streams.web.access import services
 from streams.web.callers import caller_of
 from streams.web.examples import ANSWER, ASKED, DEMANDED, INVALIDATED, READ_PARAMETERS, REFRESHED, example
@@ -86,6 +87,8 @@ def _respond(request: Request, stored: StoredResult, headers: dict[str, str] | N
             state="unavailable",
             reason=stored.reason,
         )
+    if TRACING.on:
+        TRACING.link(stored.traceparent)
     cached = answer_headers(stored, now_ms) | (headers or {})
     if_none_match = request.headers.get("if-none-match")
     if if_none_match is not None and tag_matches(if_none_match, cached["ETag"].strip('"')):

@@ -25,6 +25,7 @@ from streams.contracts.tasks import Entity
 from streams.contracts.topics import TopicNames
 from streams.contracts.triggers import TriggerTable
 from streams.kafka.producer import AckedProducer
+from streams.ops.tracing import TRACING
 
 #: The source of events that came over HTTP.
 SOURCE = "precompute/api"
@@ -63,7 +64,7 @@ class EventPublisher:
         )
         value, headers = encode_binary(event_type, raw, source=SOURCE, event_id=event.id, time=now)
         topic = topic_of(event_type, self._topics)
-        await self._producer.send(topic, value, key=user_id, headers=list(headers))
+        await self._producer.send(topic, value, key=user_id, headers=[*headers, *TRACING.headers()])
         return self._triggers.jobs(event, input_version=0, now_ms=event.time_ms)
 
 
@@ -142,7 +143,7 @@ class JobRequester:
             self._ledger.record(job, Status.QUEUED)
         records = [(self._topics.jobs(job.priority), encode_job(job), job.key) for job in jobs]
         try:
-            errors = await self._producer.send_all(records)
+            errors = await self._producer.send_all(records, headers=list(TRACING.headers()) or None)
         except UnavailableError as exc:
             errors = [exc] * len(jobs)
         for job, error in zip(jobs, errors, strict=True):

@@ -32,7 +32,7 @@ class BatchProcessor:
         first, *others = batch
         with TRACING.job(first.job, first.record.headers) as span:
             for other in others:
-                span.link(traceparent_of(other.record.headers))
+                TRACING.link(traceparent_of(other.record.headers))
             span.note(batch=len(batch))
             return await self._process(batch)
 

@@ -25,6 +25,7 @@ from streams.kafka.producer import AckedProducer
 from streams.ops.health import Health, HealthServer
 from streams.ops.metrics import BUILD_INFO, HANDLER_INFO
 from streams.ops.service import BackgroundService, Service, ServiceGroup
+from streams.ops.tracing import TRACING
 from streams.settings import Settings
 from streams.version import VERSION
 from streams.work.cancellation import CancellableExecutor, CancelWatch
@@ -130,6 +131,7 @@ class WorkerRole:
     async def close(self) -> None:
         await self._pool.stop()
         await self._redis.aclose()
+        TRACING.stop()
 
     def _redis_answers(self) -> str | None:
         away = self.claims.away_since or self.finishes.away_since

@@ -91,8 +91,8 @@ def test_the_whole_way_is_one_trace_and_readers_point_to_it(
         notes.note(status="completed")
     for reader in ("a", "b"):
         parent = f"00-{reader * 32}-{SPAN}-01"
-        with tracing.request("GET", {"traceparent": parent}), tracing.step("read") as read:
-            read.link(stored)
+        with tracing.request("GET", {"traceparent": parent}), tracing.step("read"):
+            tracing.link(stored)
 
     spans = {span.name: span for span in exporter.get_finished_spans()}
     emit, process = spans["emit ctr_prediction"], spans["process ctr_prediction"]
@@ -186,10 +186,10 @@ def test_off_is_off(exporter: InMemorySpanExporter) -> None:
     tracing = Tracing()
     context = context_of(PARENT, [("tracestate", b"a=b")])
     assert tracing.emit(job(), context) is context
-    with tracing.job(job(), context) as notes, tracing.step("x") as step, tracing.request("GET", {}):
+    with tracing.job(job(), context) as notes, tracing.step("x"), tracing.request("GET", {}):
         notes.note(a=1)
         notes.fail("x")
-        step.link(PARENT)
+        tracing.link(PARENT)
         assert tracing.current() is None
         assert tracing.ids() == {}
         assert tracing.headers() == ()
