@@ -1,16 +1,27 @@
-"""`make bench`: every benchmark, or those named: `make bench BENCH_ARGS="line --quick"`."""
+"""`make bench`: every benchmark, or those named (`make bench BENCH_ARGS="line --quick"`), and the index.
+
+An endurance run takes hours and is `make soak`.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+from bench import index
+
+#: Runs that take hours, and are asked for by a name of their own.
+APART = frozenset({"soak"})
+#: What a quick run of a benchmark without a quick form of its own looks at.
+QUICK: dict[str, list[str]] = {"predictor": ["--only", "cost"], "handlers": []}
 
 
 def sections() -> list[str]:
     """The folders here that can be run."""
     here = Path(__file__).parent
-    return sorted(path.parent.name for path in here.glob("*/__main__.py"))
+    return sorted({path.parent.name for path in here.glob("*/__main__.py")} - APART)
 
 
 def main() -> int:
@@ -23,14 +34,24 @@ def main() -> int:
         )
         return 2
     failed = []
+    took: dict[str, float] = {}
     for section in named or sections():
         sys.stdout.write(f"\n== {section}\n")
         sys.stdout.flush()
-        if subprocess.call([sys.executable, "-m", f"bench.{section}", *flags]) != 0:
+        began = time.monotonic()
+        if subprocess.call([sys.executable, "-m", f"bench.{section}", *_arguments(section, flags)]) != 0:
             failed.append(section)
+        took[section] = time.monotonic() - began
+    index.write("make bench" + (f' BENCH_ARGS="{" ".join(sys.argv[1:])}"' if sys.argv[1:] else ""), took)
     if failed:
         sys.stderr.write(f"failed: {', '.join(failed)}\n")
     return 1 if failed else 0
+
+
+def _arguments(section: str, flags: list[str]) -> list[str]:
+    if "--quick" in flags and section in QUICK:
+        return QUICK[section]
+    return [flag for flag in flags if section not in QUICK or flag != "--quick"]
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ def rows(name: str) -> list[dict[str, Any]]:
     return found
 
 
-def figure(name: str, column: str, **where: object) -> float:
-    """The one figure of the report's row that has these values; `LookupError` where there is none."""
+def figure(name: str, column: str, **where: str) -> float:
+    """The figure of the report's first row whose values begin so; `LookupError` where there is none."""
     for row in rows(name):
-        if column in row and all(row.get(key) == value for key, value in where.items()):
+        if column in row and all(str(row.get(key, "")).startswith(value) for key, value in where.items()):
             return float(row[column])
     raise LookupError(f"docs/benchmarks/{name}.json has no {column} where {where}; run that benchmark first")
