@@ -10,7 +10,7 @@ import structlog
 from predictor.model import Model
 from predictor.serving import ServingModel
 from streams.cache.shadows import ShadowFigure
-from streams.contracts.errors import ConfigurationError, ContractError
+from streams.contracts.errors import ConfigurationError, ContractError, UnavailableError
 from streams.ingest.shadowing import Shadowing
 from streams.ops.metrics import SHADOW_GAIN
 
@@ -70,7 +70,7 @@ class Challengers:
                 return None
             self._seen = newest
             return registry.load(newest)[0]
-        except (ContractError, ConfigurationError, ImportError, OSError) as exc:
+        except (ContractError, ConfigurationError, UnavailableError, ImportError, OSError) as exc:
             _log.warning("no challenger: a version cannot be read", error=str(exc))
             return None
 
