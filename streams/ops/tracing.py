@@ -29,9 +29,14 @@ _log = structlog.get_logger(__name__)
 TraceContext = tuple[tuple[str, bytes], ...]
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_TRACEPARENTS = frozenset({"traceparent", "ce_traceparent"})
-#: Passed on byte by byte; CloudEvents calls the first by a name of its own.
-_PASSED = {"tracestate": "tracestate", "ce_tracestate": "tracestate", "baggage": "baggage"}
+#: What a header is called in a job: CloudEvents has names of its own. All but the first go on byte by byte.
+_CARRIED = {
+    "traceparent": "traceparent",
+    "ce_traceparent": "traceparent",
+    "tracestate": "tracestate",
+    "ce_tracestate": "tracestate",
+    "baggage": "baggage",
+}
 #: W3C Baggage, 3.3.2: what a propagator must be able to carry.
 MOST_BYTES = 8192
 
@@ -163,15 +168,17 @@ def context_of(traceparent: str | None, headers: Sequence[tuple[str, bytes | Non
 
     One that is invalid is counted and left out, together with its tracestate; it never is an error.
     """
-    found: list[tuple[str, bytes]] = []
-    if traceparent is not None and is_valid(traceparent):
-        found.append(("traceparent", traceparent.encode()))
-    elif traceparent is not None or any(name.lower() in _TRACEPARENTS for name, _ in headers):
-        TRACEPARENTS_INVALID.inc()
+    valid = traceparent is not None and is_valid(traceparent)
+    found = [("traceparent", traceparent.encode())] if traceparent is not None and valid else []
+    wrong = traceparent is not None and not valid
     for name, value in headers:
-        passed = _PASSED.get(name.lower())
-        if passed is None or value is None or len(value) > MOST_BYTES:
+        carried = _CARRIED.get(name.lower())
+        if carried is None:
             continue
-        if passed == "baggage" or (found and found[0][0] == "traceparent"):
-            found.append((passed, value))
+        if carried == "traceparent":
+            wrong = wrong or not valid
+        elif value is not None and len(value) <= MOST_BYTES and (valid or carried == "baggage"):
+            found.append((carried, value))
+    if wrong:
+        TRACEPARENTS_INVALID.inc()
     return tuple(found)

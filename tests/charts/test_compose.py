@@ -100,6 +100,7 @@ def test_a_role_s_environment_is_what_the_settings_know(name: str, monkeypatch: 
         *(variable_of(field) for field in Settings.model_fields),
         *handler_variables().values(),
         "PRECOMPUTE_MEDIA_SCRATCH_DIR",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
     }
     for variable, value in ALL[name]["environment"].items():
         if not variable.startswith("LOAD_"):
