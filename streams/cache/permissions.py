@@ -49,8 +49,11 @@ SHARED_KINDS = (
 _ROLE_COMMANDS = (
     "-@all +@read +@write +@connection +@pubsub +@scripting +@transaction -@dangerous +info +time"
 )
-#: A reader counts what it read, and is told when a missing answer arrives.
-_CLIENT_COMMANDS = "-@all +@read +@connection +@pubsub -@dangerous -publish -spublish +hincrbyfloat +expire"
+#: A reader tells what it read, for hit rates and refreshing, and hears when a missing answer arrives.
+_CLIENT_KINDS = ("counters", "reads", "unread")
+_CLIENT_COMMANDS = (
+    "-@all +@read +@connection +@pubsub -@dangerous -publish -spublish +hincrbyfloat +expire +zadd +zrem"
+)
 
 
 def role_rules(names: RedisNames) -> dict[str, str]:
@@ -61,7 +64,7 @@ def role_rules(names: RedisNames) -> dict[str, str]:
         "streams": f"{shared} &{base}* {_ROLE_COMMANDS}",
         "worker": f"{shared} &{base}* {_ROLE_COMMANDS}",
         "api": f"~{base}* &{base}* {_ROLE_COMMANDS}",
-        "client": f"%R~{base}* ~{base}counters* &{base}* {_CLIENT_COMMANDS}",
+        "client": f"%R~{base}* {_all_of(base, _CLIENT_KINDS)} &{base}* {_CLIENT_COMMANDS}",
     }
 
 

@@ -37,7 +37,12 @@ class Snippet(msgspec.Struct, frozen=True):
 
 def pages() -> list[Path]:
     """Every page of documentation, and the pages beside the code."""
-    beside = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "charts" / "precompute" / "README.md"]
+    beside = [
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        ROOT / "SECURITY.md",
+        ROOT / "charts" / "precompute" / "README.md",
+    ]
     return [path for path in (*beside, *sorted(DOCS.rglob("*.md"))) if path.is_file()]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from tests.security.closed import ROLES, Closed, ClosedSystem, password_of
+from streams.client import Precompute
+from tests.security.closed import NAMESPACE, ROLES, Closed, ClosedSystem, password_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(300)]
 
@@ -16,6 +17,9 @@ pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(300)]
 def system(closed: Closed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClosedSystem]:
     folder = tmp_path_factory.mktemp("closed")
     running = ClosedSystem(folder, closed)
+    with redis.Redis.from_url(closed.cache.url) as admin:
+        # Other tests try what is not allowed.
+        admin.execute_command("ACL", "LOG", "RESET")
     closed.grant(running.settings)
     made = running.command("topics", "create", role="topics")
     assert made.returncode == 0, made.stderr
@@ -51,6 +55,14 @@ def test_the_command_line_works(system: ClosedSystem) -> None:
     published = system.command("publish", "user.logged_in", "--user", "u4", role="publisher")
     assert published.returncode == 0, published.stderr
     assert system.command("topics", "check", role="worker").returncode == 0
+
+
+async def test_a_client_reads_as_a_user_that_may_only_read(system: ClosedSystem) -> None:
+    jobs = system.publish("user.logged_in", "u6", {})
+    system.ended(jobs)
+    url = system.closed.cache.url_of("client", password_of("client"))
+    async with Precompute(redis_url=url, namespace=NAMESPACE) as client:
+        assert (await client.get(jobs[0].key)).state == "fresh"
 
 
 def test_no_access_list_refused_anything(system: ClosedSystem) -> None:

@@ -180,6 +180,7 @@ def test_each_role_reaches_its_keys_and_no_others(closed_cache: LocalValkey) -> 
     assert not refused("api", "HGETALL", names.api_keys)
     assert not refused("client", "GET", names.result("a:video:b"))
     assert refused("client", "SET", names.result("a:video:b"), "1")
+    assert refused("client", "ZADD", names.index("a"), "1", "b")
     assert not refused("client", "HINCRBYFLOAT", names.counters, "cache_hits", "1")
     for role in ("streams", "worker", "api", "client"):
         assert refused(role, "FLUSHALL")

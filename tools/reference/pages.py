@@ -9,6 +9,7 @@ from tools.reference.asyncapi import asyncapi_file
 from tools.reference.commands import commands_page
 from tools.reference.http import http_page
 from tools.reference.metrics import metrics_page
+from tools.reference.permissions import permissions_page
 from tools.reference.schemas import schema_files, schemas_page
 from tools.reference.settings import settings_page
 from tools.reference.tasks import tasks_page
@@ -25,6 +26,7 @@ def generated() -> dict[str, str]:
         "metrics.md": metrics_page(),
         "cli.md": commands_page(),
         "topics.md": topics_page(),
+        "permissions.md": permissions_page(),
         "tasks.md": tasks_page(registry),
         "http.md": http_page(),
         "schemas.md": schemas_page(registry),
