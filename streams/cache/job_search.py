@@ -12,6 +12,7 @@ from streams.cache.connection import AWAY
 from streams.cache.job_walk import JobCursor, JobWalk
 from streams.cache.ledger import JobRecord, LedgerReader
 from streams.cache.names import RedisNames
+from streams.cache.scripting import send_many
 from streams.contracts.errors import UnavailableError
 from streams.contracts.states import Status
 
@@ -135,10 +136,11 @@ class JobSearch:
 
     async def _facts(self, ids: Sequence[str]) -> list[_Facts | None]:
         """Without the timelines, which are most of a record."""
-        pipe = self._redis.pipeline(transaction=False)
-        for one in ids:
-            pipe.hget(self._names.job(one), "facts")
-        return [_facts.decode(data) if data else None for data in await _execute(pipe)]
+        try:
+            found = await send_many(self._redis, [("HGET", self._names.job(one), "facts") for one in ids])
+        except AWAY as exc:
+            raise UnavailableError(f"the cache does not answer: {exc}") from exc
+        return [_facts.decode(data) if data else None for data in found]
 
 
 async def _execute(pipe: Any) -> list[Any]:
