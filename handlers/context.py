@@ -76,6 +76,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     artifact_dir: str = ""
     results: dict[str, Any] = {}
     history: tuple[Action, ...] = ()
+    #: W3C traceparent of the job's span, where somebody records it: services of one's own continue the trace.
+    traceparent: str | None = None
     config: HandlerConfig = HandlerConfig()
 
     @property

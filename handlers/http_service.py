@@ -128,7 +128,7 @@ def _asker(config: HttpHandlerConfig, headers: dict[str, str], schema: JsonObjec
         call = Call(
             method=config.method,
             url=url_of(config.url, context),
-            headers=headers,
+            headers=headers | ({"traceparent": context.traceparent} if context.traceparent else {}),
             body=None if config.method == "GET" else _body(config, value, context),
             deadline_s=config.timeout_s,
             attempts=config.attempts,

@@ -21,6 +21,7 @@ from streams.contracts.jobs import Job
 from streams.contracts.keys import CacheKey
 from streams.contracts.results import State
 from streams.contracts.tasks import Entity
+from streams.ops.tracing import TRACING
 from streams.work.pool import CpuPool, JobTimeoutError
 
 
@@ -126,6 +127,7 @@ class Executor:
             artifact_dir=self._config.artifact_dir,
             results=await self._results(job, handler),
             history=tuple(history),
+            traceparent=TRACING.current() if TRACING.on else None,
             config=self._config.handlers,
         )
 

@@ -59,6 +59,16 @@ def test_a_service_answers_by_configuration_alone(answers) -> None:
     assert asked[0].url.raw_path == b"/ctr/a%2F..%2Fb"
     assert asked[0].headers["authorization"] == "Bearer secret"
     assert json.loads(asked[0].content) == {"name": "Shoes", "who": "local"}
+    assert "traceparent" not in asked[0].headers
+
+
+def test_a_service_can_continue_the_job_s_trace(answers) -> None:
+    given, asked = answers
+    given.append(httpx.Response(200, json={"data": [{"ctr": 0.02}]}))
+    kit = HandlerTest(make_http_handler(CONFIG, environ=ENVIRON))
+    traceparent = f"00-{'a1' * 16}-{'b2' * 8}-01"
+    kit.run({"title": "Shoes"}, traceparent=traceparent)
+    assert asked[0].headers["traceparent"] == traceparent
 
 
 @pytest.mark.parametrize(
