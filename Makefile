@@ -8,8 +8,9 @@ DEMO_ARGS  ?=
 TEST_ARGS  ?=
 BENCH_ARGS ?=
 CHAOS_ARGS ?=
+SOAK_ARGS  ?=
 
-.PHONY: help demo dev chaos test lint format bench bench-worker bench-read screenshots lock clean reference docs audit sbom
+.PHONY: help demo dev chaos test lint format bench soak bench-worker bench-read screenshots lock clean reference docs audit sbom
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 18
 
@@ -55,8 +56,11 @@ audit: $(AUDIT)/.done  ## components of the image (build/sbom.cdx.json) and what
 sbom: $(AUDIT)/.done   ## the components alone; asks nobody
 	@$(AUDIT)/bin/python tools/audit.py --sbom-only
 
-bench: $(VENV)/.dev    ## the benchmarks, side by side, JSON and a table
+bench: $(VENV)/.dev    ## every benchmark, with an index in docs/benchmarks: BENCH_ARGS=--quick for a short one
 	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+soak: $(VENV)/.dev      ## hours of mixed load with restarts; fails if anything is lost or grows: SOAK_ARGS="--minutes 10"
+	@$(BIN)/python -m bench.soak $(SOAK_ARGS)
 
 bench-worker: $(VENV)/.dev ## the worker next to other job queues: BENCH_ARGS=--quick for a short one
 	@$(BIN)/python -m bench.worker $(BENCH_ARGS)

@@ -81,10 +81,18 @@ def write_parts(
         for part, table in parts.items():
             lines += [*([f"## {part}", ""] if part else []), *_markdown(table), ""]
         (FOLDER / f"{name}.md").write_text("\n".join(lines))
+        _tell_readme()
     for part, table in parts.items():
         sys.stdout.write(f"\n{part}\n" if part else "")
         _print(_columns(table), table)
     sys.stdout.write(f"a fixed loop took {facts['calibration_us']} us of CPU\n")
+
+
+def _tell_readme() -> None:
+    """README shows some of the figures, and only what the reports say."""
+    from bench.index import write_readme  # noqa: PLC0415 (which reads reports, as this module writes them)
+
+    write_readme()
 
 
 def _columns(rows: Sequence[dict[str, Any]]) -> list[str]:

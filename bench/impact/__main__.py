@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from bench import published
 from bench.impact import live, plots, search, sensitivity, targets
 from bench.impact.replays import LOG, Figures, Stage, mean, measure, with_interval
 from bench.impact.worlds import CORES, SLOTS, World
@@ -18,7 +19,8 @@ USERS, QUICK_USERS = 300, 100
 SEEDS, QUICK_SEEDS = 5, 2
 #: The sensitivities change one thing at a time, so that the same people do.
 SENSITIVITY_USERS, SENSITIVITY_SEEDS = 150, 2
-LIVE_USERS, LIVE_HOURS = 120, 3
+#: Hours of the accelerated run, each of them a minute.
+LIVE_USERS, LIVE_HOURS, QUICK_LIVE_HOURS = 100, 3, 1
 #: Above what any world reached; the search ends where a world fails.
 MOST_USERS, QUICK_MOST_USERS = 3_200, 640
 
@@ -47,24 +49,17 @@ is the sum of its requests. `waste`: what nobody read before it vanished. Interv
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
+    parser.add_argument("--only", choices=["confirmed"], help="measures that part anew, keeps the others")
+    given = parser.parse_args()
+    quick: bool = given.quick
     if not LOG.exists():
         sys.stdout.write(f"skipped: the public logs are not at {LOG.parent}\n")
         return 0
     stage = Stage(QUICK_USERS if quick else USERS)
     seeds = range(1, (QUICK_SEEDS if quick else SEEDS) + 1)
-    found = measure(stage, seeds, _say)
-    limits = _capacities(stage, quick=quick)
-    parts: dict[str, list[dict[str, Any]]] = {
-        "Four worlds": [_world(world, found) for world in World],
-        "What was promised": targets.rows(found, limits),
-        "Users on the same cores": [_limit(stage, world, limits[world]) for world in World],
-        "Sensitivity": _sensitivity(stage, quick=quick),
-        "Confirmed": live.compare(
-            stage, 1, users=LIVE_USERS // (2 if quick else 1), hours=1 if quick else LIVE_HOURS, say=_say
-        ),
-    }
-    _draw(stage)
+    parts = _kept() if given.only else _simulated(stage, seeds, quick=quick)
+    hours = QUICK_LIVE_HOURS if quick else LIVE_HOURS
+    parts["Confirmed"] = live.compare(stage, 1, users=LIVE_USERS, hours=hours, say=_say)
     people = len(stage.population.sessions)
     write_parts(
         "impact",
@@ -75,6 +70,26 @@ def main() -> int:
         + "\n\n![waits](impact-waits.svg)\n\n![CPU by hour](impact-hours.svg)",
     )
     return 0
+
+
+def _simulated(stage: Stage, seeds: range, *, quick: bool) -> dict[str, list[dict[str, Any]]]:
+    found = measure(stage, seeds, _say)
+    limits = _capacities(stage, quick=quick)
+    _draw(stage)
+    return {
+        "Four worlds": [_world(world, found) for world in World],
+        "What was promised": targets.rows(found, limits),
+        "Users on the same cores": [_limit(stage, world, limits[world]) for world in World],
+        "Sensitivity": _sensitivity(stage, quick=quick),
+    }
+
+
+def _kept() -> dict[str, list[dict[str, Any]]]:
+    """The parts of the last report."""
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for row in published.rows("impact"):
+        parts.setdefault(row.pop("part"), []).append(row)
+    return parts
 
 
 def _say(text: str) -> None:
