@@ -17,10 +17,10 @@ rounds, one subject after the other in each; medians, and medians of the ratios 
 bare GET decodes the same stored answer; cashews stores the same result its own way.
 **Waiting**: each reader waits for a key of its own; the delay runs from the reply to the write of the batch
 of 250 answers that holds the key. **The API**: one process, asked over {connections} kept connections; at the
-steady rate the time runs from when a request was due. *Waited for a core* is the share of the time in which
-the process was ready to run and had none; *first in line* gives it, the cache and the benchmark the
-scheduler's real-time class, which is what a machine with two free cores is like. **The console**: over a
-ledger of {jobs:,} jobs, one process, {turns} loads of each page."""
+steady rate the time runs from when a request was due. It, the cache and the benchmark have the scheduler's
+real-time class, which is what a machine with two free cores is like; *on shared cores* they have not, and
+*waited for a core* is the share of the time in which the process was ready to run and had none.
+**The console**: over a ledger of {jobs:,} jobs, one process, {turns} loads of each page."""
 
 
 def main() -> None:

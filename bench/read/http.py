@@ -38,8 +38,8 @@ def measure(
             own = _hits(port, api, seconds) if alone else []
         waited = _misses(system.http, misses)
     return [
-        *({"what": f"{row.pop('what')}, on shared cores", **row} for row in shared),
-        *({"what": f"{row.pop('what')}, first in line for a core", **row} for row in own),
+        *(own or shared),
+        *({**row, "what": f"{row['what']}, on shared cores"} for row in shared if own),
         {"what": "a miss, computed and answered", **_row(waited)},
     ]
 
