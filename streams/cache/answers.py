@@ -8,6 +8,7 @@ import msgspec
 import redis.asyncio as aioredis
 
 from streams.cache import scripts
+from streams.cache.cluster import is_cluster
 from streams.cache.codec import encode_stored, time_digits, version_digits
 from streams.cache.names import RedisNames
 from streams.cache.scripting import Argument, Script, send_many
@@ -15,27 +16,25 @@ from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
 from streams.contracts.jobs import Job, Why
 from streams.contracts.results import StoredResult
 
-#: A crash count that nobody touches for a day is of a job that went elsewhere.
-STARTS_TTL_S = 86_400
+#: A count of starts that nobody touches for a day is of a job that went elsewhere.
+KEEP_MS = 86_400_000
 
 #: These ask for a new computation although the answer there is still fresh.
 _RECOMPUTE = frozenset({Why.REFRESH, Why.CHANGED})
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """The right to compute one answer. `token` is unique to this claim."""
+    """The right to compute one answer. `token` is unique to this claim; `lease` is what stands in Redis while
+    it is held, behind the time and the count.
+    """
 
     job: Job
     token: str
+    lease: str = ""
 
-    @property
-    def version(self) -> str:
-        return version_digits(self.job.input_version)
-
-    @property
-    def lease(self) -> str:
-        """What stands in Redis while the claim is held."""
-        return f"{self.token} {self.job.id} {self.version}"
+    def __post_init__(self) -> None:
+        lease = f"{self.token} {self.job.id} {version_digits(self.job.input_version)}"
+        msgspec.structs.force_setattr(self, "lease", lease)
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -50,8 +49,15 @@ class Grant(msgspec.Struct, frozen=True):
     number: int
 
 
+#: What nearly every claim gets.
+GRANTED = Grant("run", 1)
+VERDICTS = {name.encode(): name for name in ("written", "released", "lost", "older", "invalidated")}
+
+
 class Finish(msgspec.Struct, frozen=True):
-    """The end of a claim. `stored` None releases it without an answer; `ttl_ms` is the physical TTL."""
+    """The end of a claim that began at `started_at`. `stored` None releases it without an answer; `ttl_ms` is
+    the physical TTL.
+    """
 
     claim: Claim
     started_at: int
@@ -74,6 +80,7 @@ class Floors:
         self._max_age = max_age_s
         self._read_at = float("-inf")
         self._floors: dict[bytes, bytes] = {}
+        self._not_before: dict[str, str] = {}
         self._cancelled: frozenset[bytes] = frozenset()
 
     async def refresh(self) -> None:
@@ -83,14 +90,24 @@ class Floors:
             pipe.hgetall(self._names.floors)
             pipe.zrangebyscore(self._names.cancelled, millis(self._clock.now()), "+inf")
             self._floors, cancelled = await pipe.execute()
+            self._not_before.clear()
             self._cancelled = frozenset(cancelled)
             self._read_at = now
+
+    @property
+    def any_cancelled(self) -> bool:
+        return bool(self._cancelled)
 
     def is_cancelled(self, job_id: str) -> bool:
         return job_id.encode() in self._cancelled
 
-    def of(self, task: str) -> int:
-        return max(int(self._floors.get(b"*", 0)), int(self._floors.get(task.encode(), 0)))
+    def not_before(self, task: str) -> str:
+        """When an answer of that task must have begun to count (14 digits of ms)."""
+        found = self._not_before.get(task)
+        if found is None:
+            floor = max(int(self._floors.get(b"*", 0)), int(self._floors.get(task.encode(), 0)))
+            found = self._not_before[task] = time_digits(floor + 1)
+        return found
 
 
 class AnswerStore:
@@ -110,66 +127,95 @@ class AnswerStore:
         self._claim = Script(redis, scripts.CLAIM)
         self._finish = Script(redis, scripts.FINISH)
         self._renew = Script(redis, scripts.RENEW)
+        self._notes_apart = is_cluster(redis)
+        self._lists: dict[str, tuple[str, str]] = {}
+        #: Cut from a name once: to put three names together for every call would be dear.
+        self._heads = [name("/").partition("/")[0] for name in (names.result, names.lease, names.invalidated)]
+        self._channel_head = names.done_channel("/").partition("{")[0]
 
     async def claim(self, claims: Sequence[Claim]) -> list[Grant]:
-        await self._floors.refresh()
-        wanted = [claim for claim in claims if not self._floors.is_cancelled(claim.job.id)]
+        floors = self._floors
+        await floors.refresh()
+        if not floors.any_cancelled:
+            return await self._claim_all(claims)
+        wanted = [claim for claim in claims if not floors.is_cancelled(claim.job.id)]
         grants = iter(await self._claim_all(wanted) if wanted else [])
         return [
-            Grant("cancelled", 0) if self._floors.is_cancelled(claim.job.id) else next(grants)
-            for claim in claims
+            Grant("cancelled", 0) if floors.is_cancelled(claim.job.id) else next(grants) for claim in claims
         ]
 
     async def _claim_all(self, claims: Sequence[Claim]) -> list[Grant]:
-        now_ms = millis(self._clock.now())
         keys: list[str] = []
-        args: list[Argument] = [time_digits(now_ms), self._lease_ms, STARTS_TTL_S]
+        args: list[Argument] = [time_digits(millis(self._clock.now())), self._lease_ms, KEEP_MS]
         for claim in claims:
             job = claim.job
             keys += self._keys(job.key)
-            not_before = max(self._floors.of(job.task) + 1, job.created_at if job.why in _RECOMPUTE else 0)
-            args += (claim.token, claim.version, time_digits(not_before), job.id)
+            not_before = self._floors.not_before(job.task)
+            if job.why in _RECOMPUTE:
+                not_before = max(not_before, time_digits(job.created_at))
+            args += (claim.lease, not_before)
         flat = await self._claim(keys, args)
-        return [Grant(flat[i].decode(), int(flat[i + 1])) for i in range(0, len(flat), 2)]
+        return [
+            GRANTED if number == 1 and verdict == b"run" else Grant(verdict.decode(), int(number))
+            for verdict, number in zip(flat[::2], flat[1::2], strict=True)
+        ]
 
     async def finish(self, finishes: Sequence[Finish]) -> list[str]:
-        """The verdict of each: "written", "released", "lost", "older" or "invalidated"."""
+        """The verdict of each: "written", "released", "lost", "older" or "invalidated".
+
+        What is written is also noted in the lists of its task: those of its answers (invalidation by pattern
+        and refresh look there), and of the ones computed before anybody asked.
+        """
         keys: list[str] = []
-        args: list[Argument] = []
+        args: list[Argument] = [KEEP_MS, len(finishes), len(self._heads[0]) - 1, self._channel_head]
+        lists: dict[str, int] = {}
         for end in finishes:
-            job = end.claim.job
-            keys += self._keys(job.key)
-            answer = encode_stored(end.stored) if end.stored is not None else b""
-            ttl = end.ttl_ms if end.stored is not None else 0
-            channel = self._names.done_channel(job.key)
-            started = time_digits(end.started_at)
-            args += (end.claim.lease, end.claim.version, started, ttl, answer, channel, end.message)
-        verdicts = [verdict.decode() for verdict in await self._finish(keys, args)]
-        await self._index(finishes, verdicts)
+            keys += self._keys(end.claim.job.key)
+            stored = end.stored
+            if stored is None:
+                args += (end.claim.lease, 0, 0, b"", end.message, 0, 0, 0)
+                continue
+            score, answered, unread = 0, 0, 0
+            if not self._notes_apart:
+                score = stored.computed_at + end.ttl_ms
+                numbers = [lists.setdefault(name, len(lists) + 1) for name in self._lists_of(stored)]
+                answered, unread = numbers[0], numbers[-1]
+            answer = encode_stored(stored)
+            args += (end.claim.lease, end.started_at, end.ttl_ms, answer, end.message)
+            args += (score, answered, unread)
+        found: list[bytes] = await self._finish([*keys, *lists], args)
+        verdicts = [VERDICTS[verdict] for verdict in found]
+        if self._notes_apart:
+            await self._note(finishes, verdicts)
         return verdicts
 
-    async def renew(self, claims: Sequence[Claim]) -> list[bool]:
-        """Whether each lease is still ours, renewed if so."""
-        keys = [self._names.lease(claim.job.key) for claim in claims]
-        args: list[Argument] = [self._lease_ms, *(claim.lease for claim in claims)]
-        return [bool(held) for held in await self._renew(keys, args)]
+    def _lists_of(self, stored: StoredResult) -> tuple[str, ...]:
+        found = self._lists.get(stored.task)
+        if found is None:
+            found = self._lists[stored.task] = (
+                self._names.index(stored.task),
+                self._names.unread(stored.task),
+            )
+        return found if stored.is_available and stored.why is not Why.DEMAND else found[:1]
 
-    def _keys(self, key: str) -> tuple[str, str, str, str]:
-        names = self._names
-        return (names.result(key), names.lease(key), names.starts(key), names.invalidated(key))
-
-    async def _index(self, finishes: Sequence[Finish], verdicts: Sequence[str]) -> None:
-        """Notes which keys a task has answers for (invalidation by pattern and refresh look there), and which
-        of them were computed before anybody asked.
-        """
-        index: dict[str, list[Argument]] = {}
+    async def _note(self, finishes: Sequence[Finish], verdicts: Sequence[str]) -> None:
+        """On a cluster the lists lie in other slots than the answers."""
+        noted: dict[str, list[Argument]] = {}
         for end, verdict in zip(finishes, verdicts, strict=True):
             stored = end.stored
             if verdict != "written" or stored is None:
                 continue
-            entry: tuple[Argument, Argument] = (stored.computed_at + end.ttl_ms, stored.key)
-            index.setdefault(self._names.index(stored.task), []).extend(entry)
-            if stored.is_available and stored.why is not Why.DEMAND:
-                index.setdefault(self._names.unread(stored.task), []).extend(entry)
-        if index:
-            await send_many(self._redis, [("ZADD", name, *entries) for name, entries in index.items()])
+            for name in self._lists_of(stored):
+                noted.setdefault(name, []).extend((stored.computed_at + end.ttl_ms, stored.key))
+        if noted:
+            await send_many(self._redis, [("ZADD", name, *entries) for name, entries in noted.items()])
+
+    async def renew(self, claims: Sequence[Claim]) -> list[bool]:
+        """Whether each lease is still ours, renewed if so."""
+        keys = [self._names.lease(claim.job.key) for claim in claims]
+        args: list[Argument] = [self._lease_ms + KEEP_MS, *(claim.lease for claim in claims)]
+        return [bool(held) for held in await self._renew(keys, args)]
+
+    def _keys(self, key: str) -> tuple[str, str, str]:
+        answer, lease, mark = self._heads
+        return (f"{answer}{key}}}", f"{lease}{key}}}", f"{mark}{key}}}")

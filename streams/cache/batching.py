@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -36,7 +36,8 @@ class Batcher(BackgroundService, Generic[Item, Answer]):
         super().__init__()
         self._name = name
         self._send = send
-        self._items: list[tuple[Item, asyncio.Future[Answer]]] = []
+        #: Items, whoever waits for their answers, and whether it waits for a list.
+        self._groups: list[tuple[Sequence[Item], asyncio.Future[Any], bool]] = []
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -50,38 +51,59 @@ class Batcher(BackgroundService, Generic[Item, Answer]):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_FLUSH_S):
                 await self._idle.wait()
-        for _, future in self._items:
+        for _, future, _ in self._groups:
             future.cancel()
 
     def submit(self, item: Item) -> asyncio.Future[Answer]:
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._items.append((item, future))
-        self._idle.clear()
-        self._wake.set()
+        return self._put([item], together=False)
+
+    def submit_many(self, items: Sequence[Item]) -> asyncio.Future[list[Answer]]:
+        """One answer for each item, in one future; they are sent together."""
+        return self._put(items, together=True)
+
+    def _put(self, items: Sequence[Item], *, together: bool) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if not self._groups:
+            self._idle.clear()
+            self._wake.set()
+        self._groups.append((items, future, together))
         return future
 
     async def _run(self) -> None:
         while True:
-            if not self._items:
+            if not self._groups:
                 self._wake.clear()
                 self._idle.set()
                 await self._wake.wait()
-            batch = self._items[:MOST_A_BATCH]
-            del self._items[:MOST_A_BATCH]
+            batch = self._take()
             try:
-                answers = await self._persist([item for item, _ in batch])
+                answers = await self._persist([item for items, _, _ in batch for item in items])
             except asyncio.CancelledError:
-                for _, future in batch:
+                for _, future, _ in batch:
                     future.cancel()
                 raise
             except Exception as exc:
-                for _, future in batch:
+                for _, future, _ in batch:
                     if not future.done():
                         future.set_exception(exc)
                 raise
-            for (_, future), answer in zip(batch, answers, strict=True):
+            at = 0
+            for items, future, together in batch:
                 if not future.done():
-                    future.set_result(answer)
+                    future.set_result(answers[at : at + len(items)] if together else answers[at])
+                at += len(items)
+
+    def _take(self) -> list[tuple[Sequence[Item], asyncio.Future[Any], bool]]:
+        """The groups that come first and are no more than a batch, but at least one."""
+        size = count = 0
+        for items, _, _ in self._groups:
+            size += len(items)
+            if count and size > MOST_A_BATCH:
+                break
+            count += 1
+        batch = self._groups[:count]
+        del self._groups[:count]
+        return batch
 
     async def _persist(self, items: Sequence[Item]) -> Sequence[Answer]:
         backoff = FIRST_BACKOFF_S

@@ -55,9 +55,11 @@ def encode_stored(stored: StoredResult) -> bytes:
         packed = _compressor.compress(body)
         if len(packed) < len(body):
             body, encoding = packed, b"z"
-    times = time_digits(stored.started_at) + time_digits(stored.expires_at)
-    job = f"{stored.job_id:<{JOB_ID_WIDTH}.{JOB_ID_WIDTH}}"
-    return FORMAT + encoding + f"{version_digits(stored.input_version)}{times}{job}".encode() + body
+    version, started, expires = stored.input_version, stored.started_at, stored.expires_at
+    head = f"{version:0{VERSION_DIGITS}d}{started:0{TIME_DIGITS}d}{expires:0{TIME_DIGITS}d}"
+    if len(head) != VERSION_DIGITS + 2 * TIME_DIGITS or version < 0 or started < 0 or expires < 0:
+        raise ValueError(f"{version}, {started} or {expires} does not fit the header of an answer")
+    return FORMAT + encoding + f"{head}{stored.job_id:<{JOB_ID_WIDTH}.{JOB_ID_WIDTH}}".encode() + body
 
 
 def expiry_of(head: bytes) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ import redis.asyncio as aioredis
 
 from streams.cache.connection import AWAY
 from streams.cache.names import RedisNames
-from streams.cache.scripting import Script
+from streams.cache.scripting import Argument, Script
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
 from streams.contracts.errors import UnavailableError
 from streams.contracts.jobs import Job
@@ -24,42 +25,64 @@ from streams.contracts.tasks import TaskCatalogue
 from streams.ops.metrics import LEDGER_DROPPED, REDIS_ERRORS
 from streams.ops.service import BackgroundService
 
+_encoder = msgspec.json.Encoder()
+
 FLUSH_EVERY_S = 0.1
-MOST_A_FLUSH = 500
+#: A longer script would hold Redis, and with it urgent claims, for over two milliseconds.
+MOST_A_FLUSH = 200
 MOST_PENDING = 20_000
 #: Ended jobs listed per task and status; older ones are still found by their id until they expire.
 LISTED = 2000
 
-#: KEYS: a job: its hash, then the sorted set of its new status. ARGV: ttl_s, listed, then a job: id, status,
-#: at, facts (JSON), timeline lines, prefix of the status sets, task, and "1" for a life's first line.
+#: KEYS: the jobs' hashes. ARGV: ttl_s, listed, prefix of the status sets (in the hashes' slot), then a job:
+#: id, status, at, facts (JSON), timeline lines, task, and "1" for a life's first line.
 #: The first line may come last, since another process writes it. A job that has ended stays what it is when
 #: it is delivered once more, unless it is started again: that is a replayed dead letter.
 _RECORD = """
-local a, trimmed = 3, {}
-for k = 1, #KEYS, 2 do
-  local id, status, at, facts, lines, prefix, task, first =
-    ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6], ARGV[a + 7]
-  a = a + 8
+local ttl, listed, prefix, joins, leaves, a = ARGV[1], ARGV[2], ARGV[3], {}, {}, 4
+local function of(sets, name)
+  local found = sets[name]
+  if not found then
+    found = {}
+    sets[name] = found
+  end
+  return found
+end
+for k = 1, #KEYS do
+  local id, status, at, facts = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
+  local lines, task, first = ARGV[a + 4], ARGV[a + 5], ARGV[a + 6] == '1'
+  a = a + 7
   local old = redis.call('HMGET', KEYS[k], 'status', 'timeline')
-  local ended = old[1] and old[1] ~= 'queued' and old[1] ~= 'processing'
-  if old[1] and first == '1' then
-    redis.call('HSET', KEYS[k], 'timeline', lines .. old[2])
+  local was, before = old[1], old[2]
+  local ended = was and was ~= 'queued' and was ~= 'processing'
+  if was and first then
+    redis.call('HSET', KEYS[k], 'timeline', lines .. before)
   elseif ended and (status == 'queued' or status == 'skipped') then
-    redis.call('HSET', KEYS[k], 'timeline', old[2] .. lines)
+    redis.call('HSET', KEYS[k], 'timeline', before .. lines)
   else
-    local timeline = (old[2] or '') .. lines
-    redis.call('HSET', KEYS[k], 'status', status, 'at', at, 'facts', facts, 'timeline', timeline)
-    redis.call('EXPIRE', KEYS[k], ARGV[1])
-    if old[1] and old[1] ~= status then redis.call('ZREM', prefix .. old[1] .. ':' .. task, id) end
-    redis.call('ZADD', KEYS[k + 1], at, id)
-    if not trimmed[KEYS[k + 1]] then
-      trimmed[KEYS[k + 1]] = true
-      if status ~= 'queued' and status ~= 'processing' then
-        redis.call('ZREMRANGEBYRANK', KEYS[k + 1], 0, -1 - ARGV[2])
-      else
-        redis.call('ZREMRANGEBYSCORE', KEYS[k + 1], '-inf', at - ARGV[1] * 1000)
-      end
+    if was then
+      redis.call('HSET', KEYS[k], 'status', status, 'at', at, 'timeline', before .. lines)
+    else
+      redis.call('HSET', KEYS[k], 'status', status, 'at', at, 'facts', facts, 'timeline', lines)
     end
+    redis.call('EXPIRE', KEYS[k], ttl)
+    if was and was ~= status then
+      local leaving = of(leaves, prefix .. was .. ':' .. task)
+      leaving[#leaving + 1] = id
+    end
+    local joining = of(joins, prefix .. status .. ':' .. task)
+    joining[#joining + 1] = at
+    joining[#joining + 1] = id
+  end
+end
+for name, ids in pairs(leaves) do redis.call('ZREM', name, unpack(ids)) end
+for name, entries in pairs(joins) do
+  redis.call('ZADD', name, unpack(entries))
+  local status = string.match(string.sub(name, #prefix + 1), '^[^:]+')
+  if status ~= 'queued' and status ~= 'processing' then
+    redis.call('ZREMRANGEBYRANK', name, 0, -1 - listed)
+  else
+    redis.call('ZREMRANGEBYSCORE', name, '-inf', entries[1] - ttl * 1000)
   end
 end
 """
@@ -98,11 +121,17 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Pending:
-    __slots__ = ("entries", "job")
+    """What of a job is not written yet."""
 
-    def __init__(self, job: Job) -> None:
+    __slots__ = ("at", "first", "job", "lines", "status")
+
+    def __init__(self, job: Job, status: Status, at: int, lines: bytes, first: bool) -> None:  # noqa: FBT001 (a record)
         self.job = job
-        self.entries: list[TimelineEntry] = []
+        self.status = status
+        self.at = at
+        self.lines = lines
+        #: Whether all lines are such as begin a life.
+        self.first = first
 
 
 class JobLedger(BackgroundService):
@@ -127,22 +156,25 @@ class JobLedger(BackgroundService):
         error: str = "",
         worker: str = "",
     ) -> None:
+        at = millis(self._clock.now())
+        line = line_of(status, at, attempt=attempt, reason=reason, error=error, worker=worker)
+        self.add(job, status, at, line, first=status is Status.QUEUED and not reason)
+
+    def add(self, job: Job, status: Status, at: int, line: bytes, *, first: bool = False) -> None:
+        """Notes a status with its line of the timeline (`line_of`), which may be many jobs' line.
+
+        `first` is a life's first line: a job that is queued again says why.
+        """
         pending = self._pending.get(job.id)
-        if pending is None:
-            if len(self._pending) >= MOST_PENDING:
-                self._pending.pop(next(iter(self._pending)))
-                LEDGER_DROPPED.inc()
-            pending = self._pending[job.id] = _Pending(job)
-        pending.entries.append(
-            TimelineEntry(
-                status=status,
-                at=millis(self._clock.now()),
-                attempt=attempt,
-                reason=reason,
-                error=error[:500],
-                worker=worker,
-            )
-        )
+        if pending is not None:
+            pending.status, pending.at = status, at
+            pending.lines += line
+            pending.first = pending.first and first
+            return
+        if len(self._pending) >= MOST_PENDING:
+            self._pending.pop(next(iter(self._pending)))
+            LEDGER_DROPPED.inc()
+        self._pending[job.id] = _Pending(job, status, at, line, first)
 
     async def on_start(self) -> None:
         self.spawn(self._flush_forever(), "job-ledger")
@@ -157,9 +189,8 @@ class JobLedger(BackgroundService):
 
     async def flush(self) -> None:
         while self._pending:
-            batch = [self._pending[i] for i in list(self._pending)[:MOST_A_FLUSH]]
-            for pending in batch:
-                del self._pending[pending.job.id]
+            ids = list(islice(self._pending, MOST_A_FLUSH))
+            batch = [self._pending.pop(job_id) for job_id in ids]
             try:
                 await self._write(batch)
             except AWAY:
@@ -172,7 +203,8 @@ class JobLedger(BackgroundService):
     def _restore(self, pending: _Pending) -> None:
         newer = self._pending.get(pending.job.id)
         if newer is not None:
-            newer.entries[:0] = pending.entries
+            newer.lines = pending.lines + newer.lines
+            newer.first = newer.first and pending.first
         elif len(self._pending) < MOST_PENDING:
             self._pending[pending.job.id] = pending
         else:
@@ -180,29 +212,25 @@ class JobLedger(BackgroundService):
 
     async def _write(self, batch: list[_Pending]) -> None:
         keys: list[str] = []
-        args: list[Any] = [self._ttl_s, LISTED]
+        args: list[Argument] = [self._ttl_s, LISTED, self._names.jobs_prefix]
+        head = self._names.job("")
         for pending in batch:
-            job, last = pending.job, pending.entries[-1]
-            keys += (self._names.job(job.id), self._names.jobs_in(last.status, job.task))
-            lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in pending.entries)
-            facts = msgspec.json.encode(_facts(job))
-            first = "1" if all(_is_first(entry) for entry in pending.entries) else ""
-            args += (
-                job.id,
-                last.status.value,
-                last.at,
-                facts,
-                lines,
-                self._names.jobs_prefix,
-                job.task,
-                first,
-            )
+            job = pending.job
+            keys.append(head + job.id)
+            facts = _encoder.encode(_facts(job))
+            first = "1" if pending.first else ""
+            args += (job.id, pending.status, pending.at, facts, pending.lines, job.task, first)
         await self._record(keys, args)
 
 
-def _is_first(entry: TimelineEntry) -> bool:
-    """A job that is queued again says why."""
-    return entry.status is Status.QUEUED and not entry.reason
+def line_of(
+    status: Status, at: int, *, attempt: int = 0, reason: str = "", error: str = "", worker: str = ""
+) -> bytes:
+    """A line of the timeline. `at` is milliseconds since the epoch."""
+    entry = TimelineEntry(
+        status=status, at=at, attempt=attempt, reason=reason, error=error[:500], worker=worker
+    )
+    return _encoder.encode(entry) + b"\n"
 
 
 def _facts(job: Job) -> JobFacts:
@@ -212,8 +240,8 @@ def _facts(job: Job) -> JobFacts:
         key=job.key,
         user_id=job.user_id,
         priority=job.priority,
-        why=job.why.value,
-        group=job.group.value,
+        why=job.why,
+        group=job.group,
         created_at=job.created_at,
         probability=job.probability,
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import msgspec
 
 #: Part of every key: a layout that old processes cannot read gets a new number and a clean start.
 SCHEMA = 1
 
 
-class RedisNames(msgspec.Struct, frozen=True):
+class RedisNames(msgspec.Struct, frozen=True, dict=True):
     """Every Redis key under one namespace.
 
     What belongs to one cache key carries that key as its hash tag, so that it lives in one slot and one
@@ -17,7 +19,7 @@ class RedisNames(msgspec.Struct, frozen=True):
 
     namespace: str = "pc"
 
-    @property
+    @cached_property
     def _base(self) -> str:
         return f"{self.namespace}:{SCHEMA}"
 
@@ -25,11 +27,8 @@ class RedisNames(msgspec.Struct, frozen=True):
         return f"{self._base}:result:{{{key}}}"
 
     def lease(self, key: str) -> str:
+        """Who computes the key's answer, until when, and how often that job was started without an end."""
         return f"{self._base}:lease:{{{key}}}"
-
-    def starts(self, key: str) -> str:
-        """How often the job in hand was started without an end: what a poison job leaves behind."""
-        return f"{self._base}:starts:{{{key}}}"
 
     def invalidated(self, key: str) -> str:
         """When the key was last invalidated: an answer begun before it is not written."""

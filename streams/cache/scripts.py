@@ -1,97 +1,128 @@
-"""The two scripts that make an answer's life atomic. Each handles many jobs in one call.
+"""The scripts that make an answer's life atomic. Each handles many jobs in one call.
 
-Four keys a job, all in one slot: answer, lease, starts, invalidation mark. On a cluster the caller sends
-one call a slot; elsewhere one call for all.
+Three keys a job, all in one slot: answer, lease, invalidation mark. On a cluster the caller sends one call a
+slot, and notes what was written in the lists by itself; elsewhere one call does it for all.
+
+A lease is text: how often the job was started without an end (4 digits), "1" or "0", then token, job id and
+version. It is held while its TTL is above `keep_ms`, a day, for which it is kept beyond its time: what a
+poison job leaves behind is its count. A TTL is by Redis' own clock, and PEXPIRE also works in a full Redis.
+"1" says that when the lease was taken only an older input's answer was there, if any. Whoever else writes an
+answer meanwhile makes it "0", so FINISH need not look at the answer again while it is "1".
 """
 
 from __future__ import annotations
 
-#: ARGV: now, lease_ms, starts_ttl_s, then a job: token, version, not_before, job id.
+#: ARGV: the caller's now, lease_ms, keep_ms, then a job: its lease's text behind the prefix, not_before.
 #: Returns a job: verdict "run", "fresh", "busy" (another job computes it) or "held" (this very job does,
 #: or did in a process that died); then how often the job was started, or for "held" the lease's rest in ms.
 #: A claim that is sent again counts as one start: a slow Redis must not make a job look like poison.
 CLAIM = """
-local now, lease_ms, starts_ttl = ARGV[1], ARGV[2], ARGV[3]
-local out, a = {}, 4
-for k = 1, #KEYS, 4 do
-  local token, version, not_before, job = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
-  a = a + 4
+local now, keep_ms, out, a = ARGV[1], tonumber(ARGV[3]), {}, 4
+local ttl = keep_ms + ARGV[2]
+for k = 1, #KEYS, 3 do
+  local lease, verdict, starts, only_older = ARGV[a], 'run', 1, '1'
   local head = redis.call('GETRANGE', KEYS[k], 0, 72)
-  local verdict, again = 'run', false
-  if #head == 73 and string.sub(head, 36, 49) > now and (string.sub(head, 50, 73) == job
-      or (string.sub(head, 3, 21) >= version and string.sub(head, 22, 35) >= not_before)) then
-    verdict = 'fresh'
-  else
-    local held = redis.call('GET', KEYS[k + 1])
-    if held then
-      local holder, holder_job, holder_version = string.match(held, '^(%S+) (%S+) (%S+)$')
-      if holder == token then again = true
-      elseif holder_version >= version then
-        verdict = holder_job == job and 'held' or 'busy'
-      end
+  if #head > 0 then
+    local job, version = string.match(lease, ' (%S+) (%S+)$')
+    if #head ~= 73 or string.sub(head, 3, 21) >= version then only_older = '0' end
+    if #head == 73 and string.sub(head, 36, 49) > now and (string.sub(head, 50, 73) == job
+        or (string.sub(head, 3, 21) >= version and string.sub(head, 22, 35) >= ARGV[a + 1])) then
+      verdict, starts = 'fresh', 0
     end
   end
-  local starts = 0
-  if verdict == 'held' then starts = redis.call('PTTL', KEYS[k + 1]) end
-  if verdict == 'run' then
-    redis.call('SET', KEYS[k + 1], token .. ' ' .. job .. ' ' .. version, 'PX', lease_ms)
-    local before = redis.call('GET', KEYS[k + 2])
-    if before then
-      local id, n = string.match(before, '^(%S+) (%d+)$')
-      if id == job then starts = tonumber(n) end
+  local held = verdict == 'run'
+    and redis.call('SET', KEYS[k + 1], '0001' .. only_older .. lease, 'PX', ttl, 'NX', 'GET')
+  if held then
+    local token, job, version = string.match(lease, '^(%S+) (%S+) (%S+)$')
+    local left, before, flag, holder, holder_job, holder_version = redis.call('PTTL', KEYS[k + 1]) - keep_ms,
+      string.match(held, '^(%d%d%d%d)([01])(%S+) (%S+) (%S+)$')
+    if not holder then
+      -- A worker of an earlier version: no prefix, and no day beyond its time.
+      left, before = math.max(left + keep_ms, 1), 0
+      holder, holder_job, holder_version = string.match(held, '^(%S+) (%S+) (%S+)$')
     end
-    if not again then starts = starts + 1 end
-    redis.call('SET', KEYS[k + 2], job .. ' ' .. starts, 'EX', starts_ttl)
+    if holder == token then
+      starts, only_older = tonumber(before), flag or '0'
+    elseif holder and left > 0 and holder_version >= version then
+      verdict = holder_job == job and 'held' or 'busy'
+      starts = verdict == 'held' and left or 0
+    elseif holder_job == job then
+      starts = math.min(before + 1, 9999)
+    end
+    if verdict == 'run' then
+      redis.call('SET', KEYS[k + 1], string.format('%04d', starts) .. only_older .. lease, 'PX', ttl)
+    end
   end
+  a = a + 2
   out[#out + 1] = verdict
   out[#out + 1] = starts
 end
 return out
 """
 
-#: ARGV: a job: lease, version, started_at, ttl_ms ("0": write nothing), answer, channel, message.
-#: Returns a job: "written", "released" (nothing to write), "lost" (another computes this version or a newer
-#: one), "older" (a newer answer is there), "invalidated".
+#: KEYS: the jobs' own, then the lists that answers are noted in (sorted sets). ARGV: keep_ms, number of
+#: jobs, the length of what an answer's name begins with, what a channel's does; then a job: lease,
+#: started_at, ttl_ms ("0": write nothing), answer, message; and how it is noted where it is written: score,
+#: list, last list ("0": none). Returns a job: "written", "released" (nothing to write), "lost" (another
+#: computes this version or a newer one), "older" (a newer answer is there), "invalidated".
 FINISH = """
-local out, a = {}, 1
-for k = 1, #KEYS, 4 do
-  local lease, version, started, ttl = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
-  local answer, channel, message = ARGV[a + 4], ARGV[a + 5], ARGV[a + 6]
-  a = a + 7
-  local held = redis.call('GET', KEYS[k + 1])
-  local mine = held == lease
-  local other = held and not mine and string.match(held, ' (%S+)$')
-  local verdict = 'released'
-  if ttl ~= '0' then
-    local head = redis.call('GETRANGE', KEYS[k], 0, 72)
-    local there = string.sub(head, 3, 35)
-    local mark = redis.call('GET', KEYS[k + 3])
-    if there == version .. started then verdict = 'written'
-    elseif other and other >= version then verdict = 'lost'
-    elseif #head == 73 and there > version .. started then verdict = 'older'
-    elseif mark and mark >= started then verdict = 'invalidated'
-    else
-      redis.call('SET', KEYS[k], answer, 'PX', ttl)
-      verdict = 'written'
-    end
+local keep_ms, jobs, name_at, channel = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] + 1, ARGV[4]
+local out, notes, a = {}, {}, 5
+local function note(list, score, key)
+  if list == '0' then return end
+  local found = notes[list]
+  if not found then
+    found = {}
+    notes[list] = found
   end
-  if mine then redis.call('DEL', KEYS[k + 1], KEYS[k + 2]) end
-  redis.call('SPUBLISH', channel, message)
+  found[#found + 1] = score
+  found[#found + 1] = key
+end
+for k = 1, jobs * 3, 3 do
+  local lease, ttl, answer = ARGV[a], ARGV[a + 2], ARGV[a + 3]
+  local pair = redis.call('MGET', KEYS[k + 1], KEYS[k + 2])
+  local held, mark, verdict = pair[1], pair[2], 'written'
+  local mine = held and string.sub(held, 6) == lease
+  local name = string.sub(KEYS[k], name_at)
+  if ttl == '0' then verdict = 'released'
+  elseif mark or not mine or string.sub(held, 5, 5) ~= '1' then
+    local head = redis.call('GETRANGE', KEYS[k], 0, 72)
+    local began = string.format('%014.0f', ARGV[a + 1])
+    local version = string.sub(answer, 3, 21)
+    local there, ours = string.sub(head, 3, 35), version .. began
+    local other = held and not mine and string.match(held, ' (%S+)$')
+    if other and redis.call('PTTL', KEYS[k + 1]) <= keep_ms then other = nil end
+    if there == ours then verdict = 'there'
+    elseif other and other >= version then verdict = 'lost'
+    elseif #head == 73 and there > ours then verdict = 'older'
+    elseif mark and mark >= began then verdict = 'invalidated'
+    elseif held and not mine then redis.call('SETRANGE', KEYS[k + 1], 4, '0') end
+  end
+  if verdict == 'written' then redis.call('SET', KEYS[k], answer, 'PX', ttl) end
+  if verdict == 'there' then verdict = 'written' end
+  if verdict == 'written' then
+    local key = string.sub(name, 2, -2)
+    note(ARGV[a + 6], ARGV[a + 5], key)
+    if ARGV[a + 7] ~= ARGV[a + 6] then note(ARGV[a + 7], ARGV[a + 5], key) end
+  end
+  if mine then redis.call('DEL', KEYS[k + 1]) end
+  redis.call('SPUBLISH', channel .. name, ARGV[a + 4])
+  a = a + 8
   out[#out + 1] = verdict
 end
+for list, found in pairs(notes) do redis.call('ZADD', KEYS[jobs * 3 + list], unpack(found)) end
 return out
 """
 
-#: ARGV: lease_ms, then a job: its lease. One key a job. Returns 1 where it is still held.
+#: ARGV: lease_ms + keep_ms, then a job: its lease's text. One key a job. Returns 1 where it is still held.
 RENEW = """
-local out, a = {}, 2
+local out = {}
 for k = 1, #KEYS do
   local ok = 0
-  if redis.call('GET', KEYS[k]) == ARGV[a] then
+  if redis.call('GETRANGE', KEYS[k], 5, -1) == ARGV[k + 1] then
     redis.call('PEXPIRE', KEYS[k], ARGV[1])
     ok = 1
   end
-  a = a + 1
   out[#out + 1] = ok
 end
 return out

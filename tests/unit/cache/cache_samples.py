@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import count
 
 import msgspec
+import redis.asyncio as aioredis
 
-from streams.cache.answers import AnswerStore, Claim, Finish
+from streams.cache.answers import KEEP_MS, AnswerStore, Claim, Finish
+from streams.cache.names import RedisNames
 from streams.contracts.clock import Clock, millis
 from streams.contracts.jobs import Job, Why, new_job
 from streams.contracts.keys import CacheKey
@@ -70,6 +72,11 @@ def finish(held: Claim, clock: Clock, *, started_at: int | None = None, result: 
 
 def release(held: Claim) -> Finish:
     return Finish(held, 0, None, 0, "released")
+
+
+async def lose_lease(client: aioredis.Redis, names: RedisNames, key: CacheKey) -> None:
+    """As if its time were over because nobody renewed it."""
+    await client.pexpire(names.lease(str(key)), KEEP_MS)
 
 
 async def verdict_of(store: AnswerStore, held: Claim) -> str:

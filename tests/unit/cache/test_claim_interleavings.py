@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import redis.asyncio as aioredis
-from cache_samples import claim, end, finish, fresh_key, job
+from cache_samples import claim, end, finish, fresh_key, job, lose_lease
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -51,7 +51,7 @@ class World:
             case ("end", index) if self.running:
                 await self.end(*self.running.pop(index % len(self.running)))
             case ("lose", _):
-                await self.client.delete(self.names.lease(str(self.key)))
+                await lose_lease(self.client, self.names, self.key)
             case ("invalidate", _):
                 self.invalidated_at = millis(self.clock.now())
                 await self.invalidator.invalidate(KeyPattern.parse(str(self.key), BUILTIN_TASKS))

@@ -2,7 +2,18 @@ from __future__ import annotations
 
 import pytest
 import redis.asyncio as aioredis
-from cache_samples import STALE_MS, TTL_MS, claim, end, finish, fresh_key, job, release, verdict_of
+from cache_samples import (
+    STALE_MS,
+    TTL_MS,
+    claim,
+    end,
+    finish,
+    fresh_key,
+    job,
+    lose_lease,
+    release,
+    verdict_of,
+)
 
 from streams.cache.answers import AnswerStore
 from streams.cache.invalidation import Invalidator
@@ -18,11 +29,6 @@ LEASE_S = 10.0
 @pytest.fixture
 def store(client: aioredis.Redis, names: RedisNames, clock: ManualClock) -> AnswerStore:
     return AnswerStore(client, names, LEASE_S, clock)
-
-
-async def lose_lease(client: aioredis.Redis, names: RedisNames, key: str) -> None:
-    """What Redis does when nobody renewed in time."""
-    await client.delete(names.lease(key))
 
 
 async def test_one_runs_and_the_others_wait(store: AnswerStore) -> None:
@@ -68,7 +74,7 @@ async def test_an_older_answer_never_replaces_a_newer(
     await store.claim([old])
     await store.claim([new])
     await end(store, finish(new, clock, result="new"))
-    await lose_lease(client, names, str(key))
+    await lose_lease(client, names, key)
     assert await end(store, finish(old, clock, result="old")) == "older"
 
 
@@ -78,7 +84,7 @@ async def test_an_older_job_s_lease_does_not_keep_a_newer_answer_out(
     key = fresh_key()
     new, old = claim(job(key, 2)), claim(job(key, 1))
     await store.claim([new])
-    await lose_lease(client, names, str(key))
+    await lose_lease(client, names, key)
     assert await verdict_of(store, old) == "run"
     assert await end(store, finish(new, clock, result="new")) == "written"
     assert await end(store, finish(old, clock, result="old")) == "older"
@@ -104,7 +110,7 @@ async def test_starts_count_processes_that_died(
     for number in (1, 2, 3):
         (grant,) = await store.claim([claim(one)])
         assert (grant.verdict, grant.number) == ("run", number)
-        await lose_lease(client, names, str(key))
+        await lose_lease(client, names, key)
     held = claim(job(key, cause="2"))
     assert (await store.claim([held]))[0].number == 1, "another job begins anew"
     await end(store, release(held))
@@ -191,4 +197,4 @@ async def test_answers_vanish_when_even_stale_is_over(
     await end(store, finish(held, clock))
     left = await client.pttl(names.result(held.job.key))
     assert TTL_MS < left <= TTL_MS + STALE_MS
-    assert not await client.exists(names.lease(held.job.key), names.starts(held.job.key))
+    assert not await client.exists(names.lease(held.job.key))

@@ -114,3 +114,22 @@ async def test_a_bug_reaches_the_callers_and_whoever_watches(
         await batcher.submit(1)
     assert batcher.failed is not None
     assert isinstance(await asyncio.wait_for(batcher.failed, 1.0), ValueError)
+
+
+async def test_groups_stay_together_and_get_their_answers_in_one_list(
+    batcher: Batcher[int, str], server: Server
+) -> None:
+    server.open.clear()
+    first = batcher.submit(0)
+    await server.called.wait()
+    size = MOST_A_BATCH // 2 + 1
+    groups = [batcher.submit_many(range(start, start + size)) for start in (100, 1000)]
+    alone = batcher.submit(7)
+    huge = batcher.submit_many(range(MOST_A_BATCH * 2))
+    server.open.set()
+    assert await first == "0"
+    assert await groups[0] == [str(n) for n in range(100, 100 + size)]
+    assert await groups[1] == [str(n) for n in range(1000, 1000 + size)]
+    assert await alone == "7"
+    assert len(await huge) == MOST_A_BATCH * 2
+    assert [len(batch) for batch in server.batches] == [1, size, size + 1, MOST_A_BATCH * 2]
