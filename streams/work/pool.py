@@ -8,6 +8,7 @@ import resource
 import signal
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import structlog
@@ -59,6 +60,11 @@ class CpuPool:
         except FutureTimeoutError as exc:
             CHILD_DEATHS.labels("timeout").inc()
             raise JobTimeoutError(f"ran longer than {timeout_s:.0f} s and was killed") from exc
+        except BrokenProcessPool as exc:
+            # A child that dies before the pool knows what it runs takes the pool with it.
+            self._discard(pool)
+            CHILD_DEATHS.labels("died").inc()
+            raise ChildDiedError("its process died before it was known to run it") from exc
         except ProcessExpired as exc:
             CHILD_DEATHS.labels("died").inc()
             raise ChildDiedError(f"its process died with code {exc.exitcode}") from exc
@@ -69,7 +75,15 @@ class CpuPool:
             pool.stop()
             await asyncio.to_thread(pool.join, 5)
 
+    def _discard(self, broken: ProcessPool) -> None:
+        broken.stop()
+        if self._pool is broken:
+            self._pool = None
+
     def _started(self) -> ProcessPool:
+        broken = self._pool
+        if broken is not None and not broken.active:
+            self._discard(broken)
         if self._pool is None:
             # fork would copy a process with threads and Kafka's connections in it.
             self._pool = ProcessPool(

@@ -60,3 +60,14 @@ async def test_a_stop_leaves_no_process_behind() -> None:
     await pool.stop()
     await pool.stop()
     assert not psutil.pid_exists(child)
+
+
+async def test_a_pool_that_broke_is_replaced(pool: CpuPool) -> None:
+    """The library gives a pool up whose child dies before it has told what it runs."""
+    before = await pool.run(pool_jobs.pid, timeout_s=30)
+    broken = pool._pool
+    assert broken is not None
+    broken.stop()
+    assert await pool.run(pool_jobs.pid, timeout_s=30) != before
+    assert pool._pool is not broken
+    await asyncio.to_thread(broken.join, 5)
