@@ -153,7 +153,8 @@ class Settings(BaseSettings):
         30.0, description="age of people's waiting work at which predictions are shed, twice it for refreshes"
     )
     shed_depth: PositiveInt = Field(
-        20_000, description="jobs of one priority waiting in a worker at which predictions are shed"
+        20_000,
+        description="jobs of one priority waiting for a worker, fetched or not, that sheds predictions",
     )
     group_protocol: Literal["classic", "consumer"] = Field(
         "classic", description="consumer (KIP-848) only on brokers tuned for it"

@@ -15,12 +15,10 @@ from streams.contracts.clock import Clock, millis
 from streams.contracts.jobs import Job
 from streams.contracts.results import NO_RESULT, StoredResult
 from streams.contracts.tasks import TaskCatalogue
-from streams.ops.children import Children
 from streams.ops.metrics import CACHE_WRITES
 from streams.ops.tracing import TRACING
 from streams.work.leases import LeaseKeeper
-
-_cache_writes = Children(CACHE_WRITES)
+from streams.work.tallies import Tally
 
 MOST_SKEW_MS = 60_000
 
@@ -53,8 +51,10 @@ class AnswerWriter:
         self._finishes = finishes
         self.leases = leases
         self._config = config
+        self._stale_ms = millis(config.stale_s)
         self._clock = clock
         self._numbers = itertools.count()
+        self.writes = Tally(CACHE_WRITES)
 
     def now(self) -> int:
         return millis(self._clock.now())
@@ -74,36 +74,39 @@ class AnswerWriter:
     def claim(self, claim: Claim) -> asyncio.Future[Grant]:
         return self._claims.submit(claim)
 
-    async def finish(self, claim: Claim, started: int, stored: StoredResult | None, message: str) -> str:
+    def claim_all(self, claims: Sequence[Claim]) -> asyncio.Future[list[Grant]]:
+        return self._claims.submit_many(claims)
+
+    async def finish(self, claim: Claim, stored: StoredResult | None, message: str) -> str:
         """Ends a claim; the cache's verdict. `message` is the hint that waiting readers get."""
         # The end deletes the lease: a renewal meanwhile would report it as lost.
         self.leases.drop(claim)
-        verdict = await self._finishes.submit(self._end(claim, started, stored, message))
+        verdict = await self._finishes.submit(self._end(claim, stored, message))
         if stored is not None:
-            _cache_writes(claim.job.task, verdict).inc()
+            self.writes.counts[claim.job.task, verdict] += 1
         return verdict
 
     async def finish_all(self, ends: Sequence[tuple[Claim, StoredResult]], message: str) -> list[str]:
         """Ends many claims, each with an answer."""
-        futures = []
+        finishes = []
         for claim, stored in ends:
             self.leases.drop(claim)
-            futures.append(self._finishes.submit(self._end(claim, stored.started_at, stored, message)))
-        verdicts = [await future for future in futures]
+            finishes.append(self._end(claim, stored, message))
+        verdicts = await self._finishes.submit_many(finishes)
         for (claim, _), verdict in zip(ends, verdicts, strict=True):
-            _cache_writes(claim.job.task, verdict).inc()
+            self.writes.counts[claim.job.task, verdict] += 1
         return verdicts
 
     def release(self, claim: Claim) -> None:
         """Gives a claim back without waiting: whoever gets the job next must not be blocked by its lease."""
-        self._finishes.submit(self._end(claim, self.now(), None, "released"))
+        self._finishes.submit(self._end(claim, None, "released"))
 
-    def _end(self, claim: Claim, started: int, stored: StoredResult | None, message: str) -> Finish:
-        ttl_ms = 0
-        if stored is not None:
-            stale_ms = millis(self._config.stale_s) if stored.is_available else 0
-            ttl_ms = max(1, stored.expires_at - stored.computed_at + stale_ms)
-        return Finish(claim, started, stored, ttl_ms, message)
+    def _end(self, claim: Claim, stored: StoredResult | None, message: str) -> Finish:
+        if stored is None:
+            return Finish(claim, 0, None, 0, message)
+        stale_ms = self._stale_ms if stored.is_available else 0
+        ttl_ms = max(1, stored.expires_at - stored.computed_at + stale_ms)
+        return Finish(claim, stored.started_at, stored, ttl_ms, message)
 
     def stored(
         self,
@@ -116,9 +119,9 @@ class AnswerWriter:
         message: str | None = None,
     ) -> StoredResult:
         """The record of an answer, computed now by `version` of its handler."""
-        now = self.now()
+        now = millis(self._clock.now())
         ttl_s = self._config.unavailable_ttl_s if reason is not None else self._tasks[job.task].ttl_s
-        jitter = 1.0 + self._config.ttl_jitter * random.uniform(-1.0, 1.0)  # noqa: S311 (no secret)
+        jitter = 1.0 + self._config.ttl_jitter * (2.0 * random.random() - 1.0)  # noqa: S311 (no secret)
         return StoredResult(
             key=job.key,
             task=job.task,

@@ -18,6 +18,7 @@ from streams.contracts.outcomes import Outcome
 from streams.ops.metrics import REDIS_ERRORS
 from streams.ops.service import BackgroundService
 from streams.work.execution import Executor
+from streams.work.stepping import rest_of
 
 _log = structlog.get_logger(__name__)
 
@@ -117,7 +118,14 @@ class CancellableExecutor(Executor):
 
     async def run(self, job: Job) -> bytes:
         """As `Executor.run`; raises `JobCancelledError` too."""
-        return (await self._watch.run([job.id], super().run(job)))[0]
+        work = super().run(job)
+        try:
+            waits_for = work.send(None)
+        except StopIteration as end:
+            # It never waited: there was no moment in which it could have been cancelled.
+            result: bytes = end.value
+            return result
+        return (await self._watch.run([job.id], rest_of(work, waits_for)))[0]
 
     async def run_batch(self, jobs: Sequence[Job]) -> Sequence[bytes | PrecomputeError]:
         """As `Executor.run_batch`; a job that was cancelled has that as its outcome."""

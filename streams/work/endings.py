@@ -52,11 +52,11 @@ class Endings:
     ) -> float | None:
         """Does what the handler's outcome, or its failure, asks for."""
         if isinstance(exc, Skip):
-            await self._answers.finish(claim, started, None, "skipped")
+            await self._answers.finish(claim, None, "skipped")
             self._reporter.skipped(queued, Reason.NOTHING_TO_DO, str(exc))
             return None
         if isinstance(exc, JobCancelledError):
-            await self._answers.finish(claim, started, None, "cancelled")
+            await self._answers.finish(claim, None, "cancelled")
             self._reporter.cancelled(queued)
             return None
         if isinstance(exc, Reject):
@@ -68,7 +68,7 @@ class Endings:
 
     async def postpone(self, queued: QueuedJob, claim: Claim, seconds: float) -> float:
         """Later, without spending an attempt."""
-        await self._answers.finish(claim, self._answers.now(), None, "retry")
+        await self._answers.finish(claim, None, "retry")
         self._reporter.handed_back(queued)
         return seconds
 
@@ -82,7 +82,7 @@ class Endings:
         )
         if await self._is_answered(queued):
             # A failed refresh must not take a usable answer from its readers.
-            await self._answers.finish(claim, self._answers.now(), None, "failed")
+            await self._answers.finish(claim, None, "failed")
         else:
             await self._say_unavailable(
                 queued, claim, self._answers.now(), reason=reason.value, message=message, hint="failed"
@@ -111,7 +111,7 @@ class Endings:
         wait = self._retries.wait(attempts, asked_s=exc.after_s if isinstance(exc, Retry) else None)
         if wait.topic is not None:
             await durably(lambda: self._letters.retry(queued, attempts, wait, self._answers.now()))
-        await self._answers.finish(claim, self._answers.now(), None, "retry")
+        await self._answers.finish(claim, None, "retry")
         self._reporter.attempt_failed(queued, type(exc).__name__, str(exc))
         queued.attempt = attempts
         return wait.seconds if wait.topic is None else None
@@ -127,7 +127,7 @@ class Endings:
     ) -> None:
         version = self._executor.version(queued.job.task)
         stored = self._answers.stored(queued.job, started, version, reason=reason, message=message)
-        await self._answers.finish(claim, started, stored, hint)
+        await self._answers.finish(claim, stored, hint)
 
 
 async def durably(send: Callable[[], Awaitable[None]]) -> None:

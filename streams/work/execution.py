@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,12 +16,14 @@ from streams.cache.inputs import MirrorReader
 from streams.cache.reader import AnswerReader
 from streams.contracts.clock import Clock
 from streams.contracts.errors import PrecomputeError
+from streams.contracts.history import Action
 from streams.contracts.jobs import Job
 from streams.contracts.keys import CacheKey
 from streams.contracts.results import State
 from streams.contracts.tasks import Entity
 from streams.ops.tracing import TRACING
 from streams.work.pool import CpuPool, JobTimeoutError
+from streams.work.stepping import within
 
 
 class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,8 +58,12 @@ class Executor:
 
     def batch_size(self, task: str) -> int:
         handler = self._registry.get(task)
-        # Needs are satisfied job by job.
-        return handler.batch_size if handler is not None and not handler.needs else 1
+        return handler.batch_size if handler is not None else 1
+
+    def needs(self, task: str) -> tuple[str, ...]:
+        """The tasks whose results this one wants."""
+        handler = self._registry.get(task)
+        return handler.needs if handler is not None else ()
 
     async def is_answered(self, job: Job) -> bool:
         """Whether an answer from the same input, or a newer one, can still be read."""
@@ -81,7 +86,7 @@ class Executor:
     async def run(self, job: Job) -> bytes:
         """The result as JSON; raises `Outcome`, `HandlerError`, `JobTimeoutError` or `ChildDiedError`."""
         handler = self._registry.require(job.task)
-        context = await self._context(job, handler)
+        context = self._plain_context(job, handler) or await self._context(job, handler)
         payload = bytes(job.payload)
         timeout_s = handler.spec.timeout_s
         if handler.kind == "cpu":
@@ -91,15 +96,14 @@ class Executor:
             )
             return found
         try:
-            async with asyncio.timeout(timeout_s):
-                return await run_io(handler, payload, context)
+            return await within(run_io(handler, payload, context), timeout_s)
         except TimeoutError as exc:
             raise JobTimeoutError(f"ran longer than {timeout_s:.0f} s and was cancelled") from exc
 
     async def run_batch(self, jobs: Sequence[Job]) -> Sequence[bytes | PrecomputeError]:
         """A result or an outcome for each job, all of one task; raises what befalls the whole call."""
         handler = self._registry.require(jobs[0].task)
-        contexts = [await self._context(job, handler) for job in jobs]
+        contexts = [self._plain_context(job, handler) or await self._context(job, handler) for job in jobs]
         payloads = [bytes(job.payload) for job in jobs]
         timeout_s = handler.spec.timeout_s
         if handler.kind == "cpu":
@@ -109,14 +113,24 @@ class Executor:
             )
             return found
         try:
-            async with asyncio.timeout(timeout_s):
-                return await run_io_batch(handler, payloads, contexts)
+            return await within(run_io_batch(handler, payloads, contexts), timeout_s)
         except TimeoutError as exc:
             raise JobTimeoutError(f"ran longer than {timeout_s:.0f} s and was cancelled") from exc
 
+    def _plain_context(self, job: Job, handler: Handler) -> Context | None:
+        """The context of a job for which nothing has to be read, or None."""
+        if handler.needs or job.entity == Entity.USER:
+            return None
+        return self._context_with(job, handler, {}, ())
+
     async def _context(self, job: Job, handler: Handler) -> Context:
-        now = self._clock.now()
         history = await self._mirror.history(job.user_id) if job.entity == Entity.USER else []
+        return self._context_with(job, handler, await self._results(job, handler), tuple(history))
+
+    def _context_with(
+        self, job: Job, handler: Handler, results: dict[str, Any], history: tuple[Action, ...]
+    ) -> Context:
+        now = self._clock.now()
         return Context(
             job_id=job.id,
             key=job.key,
@@ -125,8 +139,8 @@ class Executor:
             deadline=now + handler.spec.timeout_s,
             media=self._config.media,
             artifact_dir=self._config.artifact_dir,
-            results=await self._results(job, handler),
-            history=tuple(history),
+            results=results,
+            history=history,
             traceparent=TRACING.current() if TRACING.on else None,
             config=self._config.handlers,
         )

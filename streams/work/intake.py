@@ -135,6 +135,10 @@ class Intake:
         """Why this consumer does not do its work, or None."""
         return self._watchdog.problem
 
+    def lags(self) -> Mapping[str, int]:
+        """Records that were not fetched yet, by topic; some seconds old."""
+        return self._watchdog.lags
+
     def _still_ours(self, chosen: Sequence[Partition]) -> list[Partition]:
         return [partition for partition in chosen if partition in self._epochs]
 
@@ -179,13 +183,19 @@ class Intake:
 
     def _deliver(self, messages: Sequence[Message]) -> None:
         batch = []
+        #: One object for each partition of the batch: equal ones would be compared field by field.
+        places: dict[tuple[str, int], tuple[Partition, int | None]] = {}
         for message in messages:
             error = message.error()
             if error is not None:
                 self._check(error)
                 continue
-            partition = Partition(message.topic(), message.partition())
-            epoch = self._epochs.get(partition)
+            name = (message.topic(), message.partition())
+            place = places.get(name)
+            if place is None:
+                partition = Partition(*name)
+                place = places[name] = (partition, self._epochs.get(partition))
+            partition, epoch = place
             if epoch is None:
                 continue
             headers = message.headers()
@@ -199,8 +209,9 @@ class Intake:
                     tuple(headers) if headers else (),
                 )
             )
-        for partition in {fetched.partition for fetched in batch}:
-            self._watchdog.delivered(partition)
+        for partition, epoch in places.values():
+            if epoch is not None:
+                self._watchdog.delivered(partition)
         if batch:
             self._call(self._receiver.on_batch, batch)
 

@@ -52,6 +52,8 @@ class StartLimits:
 
     def __init__(self, config: LimitConfig, clock: Clock) -> None:
         self._config = config
+        #: Whether any start has to be asked for.
+        self.are_set = bool(config.at_once or config.per_s or config.user_per_s)
         self._clock = clock
         self._running: Counter[str] = Counter()
         self._parked: dict[str, deque[QueuedJob]] = {}
@@ -77,6 +79,10 @@ class StartLimits:
         if not waits and self._config.user_per_s:
             waits = self._user(job.user_id).wait_s(self._clock.monotonic())
         return waits
+
+    def running(self) -> Mapping[str, int]:
+        """How many jobs of each task type run here."""
+        return self._running
 
     def started(self, queued: QueuedJob) -> None:
         self._running[queued.job.task] += 1

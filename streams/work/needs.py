@@ -50,11 +50,11 @@ class NeedResolver:
         try:
             waits = await self.satisfy(inner)
             if waits is not None:
-                await self._answers.finish(claim, started, None, "retry")
+                await self._answers.finish(claim, None, "retry")
                 return waits
             result = await self._executor.run(inner)
         except Skip:
-            await self._answers.finish(claim, started, None, "skipped")
+            await self._answers.finish(claim, None, "skipped")
             return None
         except Reject as exc:
             stored = self._answers.stored(inner, started, version, reason=exc.reason, message=str(exc))
@@ -64,5 +64,5 @@ class NeedResolver:
             raise
         else:
             stored = self._answers.stored(inner, started, version, result=msgspec.Raw(result))
-        await self._answers.finish(claim, started, stored, "completed")
+        await self._answers.finish(claim, stored, "completed")
         return None

@@ -1,13 +1,13 @@
 """One job from its start to its end: claimed, run, written, reported.
 
-Only when the answer is in Redis, or the retry or the dead letter in Kafka, does `process` return None; only
-then may the job's offset move.
+Only when the answer is in Redis, or the retry or the dead letter in Kafka, has a job ended; only then may its
+offset move. `convoy.py` and `batch.py` take jobs through these steps.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+from collections.abc import Sequence
 
 import msgspec
 
@@ -16,7 +16,7 @@ from streams.cache.answers import Claim, Finish, Grant
 from streams.cache.batching import Batcher
 from streams.contracts.clock import Clock
 from streams.contracts.errors import UnavailableError
-from streams.contracts.jobs import Group, Job
+from streams.contracts.jobs import Group
 from streams.contracts.outcomes import Outcome
 from streams.contracts.results import StoredResult
 from streams.contracts.states import Reason
@@ -37,6 +37,23 @@ __all__ = ["JobProcessor", "ProcessingConfig"]
 
 #: Made once: without traces a job must not pay for a context manager of its own.
 _NO_STEP = contextlib.nullcontext()
+
+
+class Started(msgspec.Struct, eq=False):
+    """A job with its claim; `number` counts its starts since one ended."""
+
+    queued: QueuedJob
+    claim: Claim
+    number: int = 1
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """A job without an answer to write: None where it has ended, else seconds until it is processed again."""
+
+    again_s: float | None
+
+
+ENDED = Ended(None)
 
 
 class JobProcessor:
@@ -75,110 +92,88 @@ class JobProcessor:
         """How many jobs of that task its handler takes at once."""
         return self.executor.batch_size(task)
 
+    def flush(self) -> None:
+        """Brings the metrics up to date."""
+        self._reporter.flush()
+        self.answers.writes.flush()
+
     def skip(self, queued: QueuedJob, reason: Reason) -> None:
         """Ends a job that will not be run."""
         self._reporter.skipped(queued, reason)
 
-    async def process(self, queued: QueuedJob) -> float | None:
-        """None when the job has ended; else the seconds after which to process it again.
+    def wanted(self, jobs: Sequence[QueuedJob]) -> list[QueuedJob]:
+        """Those whose answer is still wanted and not only scored; the others end here."""
+        now_ms = self.answers.now()
+        kept = []
+        for queued in jobs:
+            job = queued.job
+            if job.expires_at is not None and job.is_expired(now_ms):
+                self._reporter.skipped(queued, Reason.EXPIRED)
+            elif job.group is Group.HOLDOUT:
+                self._reporter.skipped(queued, Reason.HELD_OUT)
+            else:
+                kept.append(queued)
+        return kept
 
-        What raises here is a bug, and ends the process. The lease is left to run out then: a release would
-        also clear the count of starts, and the job would take one process down after the other.
+    def start(self, granted: Sequence[Started]) -> None:
+        """Jobs whose claims were granted; they start now."""
+        self._reporter.started([started.queued for started in granted])
+        for started in granted:
+            self.answers.leases.hold(started.claim)
+
+    def turn_away(self, queued: QueuedJob, grant: Grant) -> float | None:
+        """A claim that was not granted: None where the job has ended, since its answer is fresh or computed
+        elsewhere; else seconds until a lease ends that this very job holds in a process that may have died.
         """
-        if not TRACING.on:
-            return await self._process(queued)
-        with TRACING.job(queued.job, queued.record.headers) as span:
-            again_s = await self._process(queued)
-            span.note(status=queued.status.value, attempt=queued.attempt)
-            return again_s
-
-    async def _process(self, queued: QueuedJob) -> float | None:
-        if self.skip_unwanted(queued):
-            return None
-        claim = self.answers.new_claim(queued.job)
-        try:
-            grant = await self.answers.claim(claim)
-            if not self.may_run(queued, claim, grant):
-                return wait_of(grant)
-            if await self.bury_poison(queued, claim, grant):
-                return None
-            return await self._compute(queued, claim)
-        except asyncio.CancelledError:
-            self.hand_back(queued, claim)
-            raise
-        finally:
-            self.answers.leases.drop(claim)
-
-    def skip_unwanted(self, queued: QueuedJob) -> bool:
-        """Ends a job whose answer is no longer wanted, or that is only scored; whether it did."""
-        reason = self._unwanted(queued.job)
-        if reason is None:
-            return False
-        self._reporter.skipped(queued, reason)
-        return True
-
-    def may_run(self, queued: QueuedJob, claim: Claim, grant: Grant) -> bool:
-        """Starts a job whose claim was granted; ends it where its answer is fresh or computed elsewhere."""
-        if grant.verdict == "run":
-            self._reporter.started(queued)
-            self.answers.leases.hold(claim)
-            return True
+        if grant.verdict == "held":
+            return max(grant.number, 50) / 1000
         if grant.verdict == "cancelled":
             self._reporter.cancelled(queued)
-        elif grant.verdict != "held":
+        else:
             self._reporter.skipped(queued, Reason.DUPLICATE)
-        return False
+        return None
 
-    async def bury_poison(self, queued: QueuedJob, claim: Claim, grant: Grant) -> bool:
-        """Whether the job was started too often without an end, and is buried now."""
-        if grant.number <= POISON_AFTER:
-            return False
-        message = f"started {grant.number - 1} times and never ended: it takes its process down"
+    async def bury_poison(self, queued: QueuedJob, claim: Claim, number: int) -> None:
+        """A job that was started so often without an end is buried."""
+        message = f"started {number - 1} times and never ended: it takes its process down"
         await self.endings.bury(queued, claim, Reason.POISON, message)
-        return True
 
     def hand_back(self, queued: QueuedJob, claim: Claim) -> None:
         """Cancelled: somebody else does it, and no attempt is spent."""
+        self.answers.leases.drop(claim)
         self.answers.release(claim)
         self._reporter.handed_back(queued)
 
-    async def write_all(self, results: list[tuple[QueuedJob, Claim, StoredResult]]) -> None:
-        """Writes and reports the results of jobs that ran together."""
-        verdicts = await self.answers.finish_all(
-            [(claim, stored) for _, claim, stored in results], "completed"
-        )
-        for (queued, _, stored), verdict in zip(results, verdicts, strict=True):
-            self._report(queued, stored, verdict)
-
-    def _unwanted(self, job: Job) -> Reason | None:
-        if job.is_expired(self.answers.now()):
-            return Reason.EXPIRED
-        return Reason.HELD_OUT if job.group is Group.HOLDOUT else None
-
-    async def _compute(self, queued: QueuedJob, claim: Claim) -> float | None:
-        started = self.answers.started(queued.job)
-        try:
-            waits = await self.needs.satisfy(queued.job)
-            if waits is not None:
-                return await self.endings.postpone(queued, claim, waits)
-            with TRACING.step("run the handler") if TRACING.on else _NO_STEP:
-                result = await self.executor.run(queued.job)
-        except (Outcome, UnavailableError, HandlerError, JobTimeoutError, ChildDiedError) as exc:
-            return await self.endings.settle(queued, claim, started, exc)
-        version = self.executor.version(queued.job.task)
-        stored = self.answers.stored(queued.job, started, version, result=msgspec.Raw(result))
+    async def write_all(self, results: Sequence[tuple[Started, StoredResult]]) -> None:
+        """Writes and reports results that are there at the same moment."""
+        ends = [(started.claim, stored) for started, stored in results]
         with TRACING.step("write the answer") if TRACING.on else _NO_STEP:
-            verdict = await self.answers.finish(claim, started, stored, "completed")
-        self._report(queued, stored, verdict)
-        return None
+            verdicts = await self.answers.finish_all(ends, "completed")
+        written = []
+        for (started, stored), verdict in zip(results, verdicts, strict=True):
+            if verdict == "written":
+                written.append((started.queued, stored.compute_ms / 1000))
+            else:
+                self._reporter.skipped(started.queued, Reason.SUPERSEDED, verdict)
+        if written:
+            self._reporter.completed(written)
 
-    def _report(self, queued: QueuedJob, stored: StoredResult, verdict: str) -> None:
-        if verdict == "written":
-            self._reporter.completed(queued, stored.compute_ms / 1000)
-        else:
-            self._reporter.skipped(queued, Reason.SUPERSEDED, verdict)
+    async def attempt(self, started: Started) -> StoredResult | Ended:
+        """Runs one job that was claimed: its answer, which is still to be written, or how else it ended.
 
-
-def wait_of(grant: Grant) -> float | None:
-    """Seconds until a lease ends that this very job holds in a process that may have died."""
-    return max(grant.number, 50) / 1000 if grant.verdict == "held" else None
+        What raises here is a bug, and ends the process.
+        """
+        queued, claim = started.queued, started.claim
+        job = queued.job
+        began = self.answers.started(job)
+        try:
+            if started.number > POISON_AFTER:
+                await self.bury_poison(queued, claim, started.number)
+                return ENDED
+            if self.executor.needs(job.task) and (waits := await self.needs.satisfy(job)) is not None:
+                return Ended(await self.endings.postpone(queued, claim, waits))
+            with TRACING.step("run the handler") if TRACING.on else _NO_STEP:
+                result = await self.executor.run(job)
+        except (Outcome, UnavailableError, HandlerError, JobTimeoutError, ChildDiedError) as exc:
+            return Ended(await self.endings.settle(queued, claim, began, exc))
+        return self.answers.stored(job, began, self.executor.version(job.task), result=msgspec.Raw(result))

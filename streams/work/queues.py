@@ -52,14 +52,17 @@ class PriorityQueues:
 
     def __init__(self, config: QueueConfig, clock: Clock) -> None:
         self._config = config
+        self._unreserved = config.slots - config.reserved
         self._clock = clock
-        self._queues: dict[int, deque[QueuedJob]] = {p: deque() for p in PRIORITIES}
+        self._queues: dict[int, deque[QueuedJob]] = {p: deque() for p in reversed(PRIORITIES)}
         #: Since when a queue has waited for a start: its last one, or when it stopped being empty.
         self._waiting_since: dict[int, float] = {}
         self._running_urgent = 0
         self._running_other = 0
         self._running_relief: set[int] = set()
         self._starts_since_relief = 0
+        #: No queue can be overdue before: saves a look at all of them for each start.
+        self._none_due_before = -math.inf
 
     def __len__(self) -> int:
         return sum(len(queue) for queue in self._queues.values())
@@ -74,15 +77,21 @@ class PriorityQueues:
     def put(self, queued: QueuedJob) -> None:
         queue = self._queues[queued.job.priority]
         if not queue:
-            self._waiting_since[queued.job.priority] = self._clock.monotonic()
+            self._begin_waiting(queued.job.priority)
         queue.append(queued)
 
     def put_first(self, queued: QueuedJob) -> None:
         """Back to the head of its queue: it had its turn and was held up by a limit."""
         queue = self._queues[queued.job.priority]
         if not queue:
-            self._waiting_since[queued.job.priority] = self._clock.monotonic()
+            self._begin_waiting(queued.job.priority)
         queue.appendleft(queued)
+
+    def _begin_waiting(self, priority: int) -> None:
+        now = self._clock.monotonic()
+        self._waiting_since[priority] = now
+        due = now + self._config.deadlines_s.get(priority, math.inf)
+        self._none_due_before = min(self._none_due_before, due)
 
     def take_mates(self, first: QueuedJob, most: int) -> list[QueuedJob]:
         """Jobs of the same task and priority that are next anyway; they share the first one's slot."""
@@ -96,7 +105,7 @@ class PriorityQueues:
         """The job to start now, or None where nothing waits that a free slot may run."""
         if self._free() <= 0:
             return None
-        unreserved = self._running_other < self._config.slots - self._config.reserved
+        unreserved = self._running_other < self._unreserved
         # Before everything else: a steady load of urgent jobs must not starve the rest either.
         overdue = self._overdue() if unreserved else None
         if overdue is not None:
@@ -104,7 +113,7 @@ class PriorityQueues:
             self._running_relief.add(id(queued))
             self._starts_since_relief = 0
             return queued
-        highest = self._highest(lambda p: unreserved or p >= Priority.OPERATOR)
+        highest = self._highest(PRIORITIES.start if unreserved else Priority.OPERATOR)
         if highest is None:
             return None
         self._starts_since_relief += 1
@@ -121,7 +130,8 @@ class PriorityQueues:
     def drop(self, unwanted: Callable[[QueuedJob], bool]) -> list[QueuedJob]:
         """Removes waiting jobs: those of revoked partitions, or all of them."""
         dropped: list[QueuedJob] = []
-        for priority, queue in self._queues.items():
+        for priority in PRIORITIES:
+            queue = self._queues[priority]
             kept: deque[QueuedJob] = deque()
             for queued in queue:
                 (dropped if unwanted(queued) else kept).append(queued)
@@ -129,26 +139,38 @@ class PriorityQueues:
         return dropped
 
     def __iter__(self) -> Iterator[QueuedJob]:
-        for priority in reversed(PRIORITIES):
-            yield from self._queues[priority]
+        for queue in self._queues.values():
+            yield from queue
 
     def _free(self) -> int:
         return self._config.slots - self._running_urgent - self._running_other
 
-    def _highest(self, wanted: Callable[[int], bool]) -> int | None:
-        return next((p for p in reversed(PRIORITIES) if self._queues[p] and wanted(p)), None)
+    def _highest(self, least: int) -> int | None:
+        """The highest priority that has a job, from `least` on."""
+        for priority, queue in self._queues.items():
+            if priority < least:
+                return None
+            if queue:
+                return priority
+        return None
 
     def _overdue(self) -> int | None:
         """The queue longest past its deadline, if relief is allowed now."""
         if self._running_relief or self._starts_since_relief < self._config.relief_every - 1:
             return None
         now = self._clock.monotonic()
-        late = {
-            p: now - self._waiting_since[p] - deadline
+        if now < self._none_due_before:
+            return None
+        due = {
+            p: self._waiting_since[p] + deadline
             for p, deadline in self._config.deadlines_s.items()
-            if self._queues[p] and now - self._waiting_since[p] >= deadline
+            if self._queues[p]
         }
-        return max(late, key=lambda p: late[p]) if late else None
+        first = min(due, key=lambda p: due[p], default=None)
+        if first is None or due[first] > now:
+            self._none_due_before = math.inf if first is None else due[first]
+            return None
+        return first
 
     def _start(self, priority: int) -> QueuedJob:
         queued = self._queues[priority].popleft()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 from streams.cache.counters import FleetCounters
-from streams.cache.ledger import JobLedger
+from streams.cache.ledger import JobLedger, line_of
 from streams.contracts.clock import Clock, millis
 from streams.contracts.states import Reason, Status
 from streams.ops.children import Children
@@ -16,39 +19,65 @@ from streams.ops.metrics import (
     JOBS_FINISHED,
 )
 from streams.work.records import QueuedJob
+from streams.work.tallies import Observations, Tally
 
-_compute_seconds = Children(COMPUTE_SECONDS)
-_job_attempts_failed = Children(JOB_ATTEMPTS_FAILED)
-_job_duration = Children(JOB_DURATION)
-_job_event_to_cached = Children(JOB_EVENT_TO_CACHED)
-_job_wait = Children(JOB_WAIT)
-_jobs_finished = Children(JOBS_FINISHED)
+_attempts_failed = Children(JOB_ATTEMPTS_FAILED)
 
 
 class JobReporter:
-    """Each transition of a job passes here once."""
+    """Each transition of a job passes here once; `flush` brings the metrics up to date."""
 
     def __init__(self, ledger: JobLedger, counters: FleetCounters, worker_id: str, clock: Clock) -> None:
         self._ledger = ledger
         self._counters = counters
         self._worker_id = worker_id
         self._clock = clock
+        self._names: dict[str, tuple[str, str]] = {}
+        self._waits = Observations(JOB_WAIT)
+        self._durations = Observations(JOB_DURATION)
+        self._ages = Observations(JOB_EVENT_TO_CACHED)
+        self._seconds = Tally(COMPUTE_SECONDS)
+        self._ends = Tally(JOBS_FINISHED)
 
-    def started(self, queued: QueuedJob) -> None:
-        queued.advance(Status.PROCESSING)
-        job = queued.job
-        _job_wait(job.priority).observe(self._age_s(queued))
-        self._ledger.record(job, Status.PROCESSING, attempt=queued.attempt + 1, worker=self._worker_id)
+    def flush(self) -> None:
+        """Adds what was counted to the metrics."""
+        for one in (self._waits, self._durations, self._ages, self._seconds, self._ends):
+            one.flush()
 
-    def completed(self, queued: QueuedJob, duration_s: float) -> None:
-        job = queued.job
-        _job_duration(job.task).observe(duration_s)
-        _job_event_to_cached(job.task, job.why.value).observe(self._since_event_s(queued))
-        _compute_seconds(job.task, job.why.value).inc(duration_s)
-        self._counters.add("tasks_completed")
-        self._counters.add(f"seconds:{job.task}", duration_s)
-        self._counters.add(f"computed:{job.task}")
-        self._end(queued, Status.COMPLETED, Reason.NONE)
+    def started(self, jobs: Sequence[QueuedJob]) -> None:
+        """Jobs that start at this moment."""
+        now_ms = millis(self._clock.now())
+        lines = _Lines(Status.PROCESSING, now_ms, self._worker_id)
+        for queued in jobs:
+            queued.advance(Status.PROCESSING)
+            job = queued.job
+            self._waits.observe((job.priority,), max(0, now_ms - job.created_at) / 1000)
+            self._ledger.add(job, Status.PROCESSING, now_ms, lines[queued.attempt + 1])
+
+    def completed(self, jobs: Sequence[tuple[QueuedJob, float]]) -> None:
+        """Jobs whose answers were written at this moment, with the seconds that each took."""
+        now_ms = millis(self._clock.now())
+        lines = _Lines(Status.COMPLETED, now_ms, self._worker_id)
+        for queued, duration_s in jobs:
+            queued.advance(Status.COMPLETED)
+            job = queued.job
+            task = job.task
+            labels = (task, job.why)
+            self._durations.observe((task,), duration_s)
+            # Since the event got into Kafka: a streams role that is behind makes answers late, too.
+            begun_at = job.created_at if job.event_at is None else job.event_at
+            self._ages.observe(labels, max(0, now_ms - begun_at) / 1000)
+            self._seconds.counts[labels] += duration_s
+            self._ends.counts[task, job.priority, Status.COMPLETED] += 1
+            self._ledger.add(job, Status.COMPLETED, now_ms, lines[queued.attempt + 1])
+        self._count([(queued.job.task, duration_s) for queued, duration_s in jobs])
+
+    def _count(self, durations: Sequence[tuple[str, float]]) -> None:
+        self._counters.add("tasks_completed", len(durations))
+        for task, duration_s in durations:
+            computed, seconds = self._fields(task)
+            self._counters.add(computed)
+            self._counters.add(seconds, duration_s)
 
     def skipped(self, queued: QueuedJob, reason: Reason, message: str = "") -> None:
         self._counters.add(f"skipped:{reason.value}")
@@ -63,7 +92,7 @@ class JobReporter:
 
     def attempt_failed(self, queued: QueuedJob, kind: str, message: str) -> None:
         """The job goes back to its queue, or to a retry topic."""
-        _job_attempts_failed(queued.job.task, kind).inc()
+        _attempts_failed(queued.job.task, kind).inc()
         self._back(queued, kind, message)
 
     def handed_back(self, queued: QueuedJob) -> None:
@@ -78,22 +107,30 @@ class JobReporter:
     def _end(self, queued: QueuedJob, status: Status, reason: Reason, message: str = "") -> None:
         queued.advance(status)
         job = queued.job
-        _jobs_finished(job.task, job.priority, reason.value or status.value).inc()
+        self._ends.counts[job.task, job.priority, reason or status] += 1
         self._ledger.record(
             job,
             status,
             attempt=queued.attempt + (status is not Status.SKIPPED),
-            reason=reason.value,
+            reason=reason or "",
             error=message,
             worker=self._worker_id,
         )
 
-    def _since_event_s(self, queued: QueuedJob) -> float:
-        """Since the event got into Kafka: a streams role that is behind makes answers late, too."""
-        event_at = queued.job.event_at
-        if event_at is None:
-            return self._age_s(queued)
-        return max(0, millis(self._clock.now()) - event_at) / 1000
+    def _fields(self, task: str) -> tuple[str, str]:
+        found = self._names.get(task)
+        if found is None:
+            found = self._names[task] = (f"computed:{task}", f"seconds:{task}")
+        return found
 
-    def _age_s(self, queued: QueuedJob) -> float:
-        return max(0, millis(self._clock.now()) - queued.job.created_at) / 1000
+
+class _Lines(dict[int, bytes]):
+    """The timeline's line by attempt: jobs that start or end together have the same."""
+
+    def __init__(self, status: Status, at: int, worker: str) -> None:
+        super().__init__()
+        self._make = partial(line_of, status, at, worker=worker)
+
+    def __missing__(self, attempt: int) -> bytes:
+        line = self[attempt] = self._make(attempt=attempt)
+        return line

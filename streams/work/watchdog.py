@@ -5,7 +5,7 @@ librdkafka can wedge a partition that was paused, reassigned and resumed (#5591)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -28,6 +28,9 @@ class PartitionWatchdog:
         self._kicks: dict[Partition, int] = {}
         self._looked = monotonic()
         self.paused: set[Partition] = set()
+        #: Records of each topic that were not delivered yet, as of the last look. A paused partition's end is
+        #: that of its last fetch: a lower bound. Replaced as a whole, so that any thread may read it.
+        self.lags: Mapping[str, int] = {}
 
     @property
     def problem(self) -> str | None:
@@ -60,6 +63,7 @@ class PartitionWatchdog:
         by_topic: dict[str, int] = {}
         for partition, lag in lags.items():
             by_topic[partition.topic] = by_topic.get(partition.topic, 0) + lag
+        self.lags = by_topic
         for topic, lag in by_topic.items():
             CONSUMER_LAG.labels(topic).set(lag)
         for partition, lag in lags.items():

@@ -25,7 +25,7 @@ from streams.work.intake import Intake, worker_topics
 from streams.work.letters import DUE, JobLetters
 from streams.work.limits import LimitConfig, StartLimits
 from streams.work.offsets import OffsetTracker
-from streams.work.overload import OverloadConfig, OverloadGuard
+from streams.work.overload import OverloadConfig, OverloadGuard, waiting
 from streams.work.processing import JobProcessor
 from streams.work.queues import PriorityQueues, QueueConfig
 from streams.work.records import Fetched, Partition, QueuedJob
@@ -55,6 +55,7 @@ class Worker(BackgroundService):
         self._grace_s = settings.grace_s
         self._letters = letters
         self._clock = clock
+        self._topics = settings.topics
         self._retry_prefix = f"{settings.topic_prefix}jobs.retry."
         self._window = settings.offset_window
         self._tracker = OffsetTracker()
@@ -79,8 +80,8 @@ class Worker(BackgroundService):
             clock=clock,
             is_ours=self._is_ours,
             on_taken=self._flow.after_take,
-            on_ended=lambda queued: self._finish(queued.record),
-            on_left=lambda queued: self._census.remove([queued]),
+            on_ended=self._finish_all,
+            on_left=self._census.remove,
         )
         self._draining = False
         self._quieted = False
@@ -100,6 +101,7 @@ class Worker(BackgroundService):
         self._dispatcher.drop(lambda _: True)
         await self._dispatcher.quiet(lambda _: True, max(0.0, self._grace_s - LAST_STEPS_S))
         await self._dispatcher.stop()
+        self._dispatcher.export()
         self._intake.commit(self._tracker.positions())
         await self._intake.stop()
 
@@ -192,6 +194,13 @@ class Worker(BackgroundService):
         record = queued.record
         return not self._draining and self._tracker.is_current(record.partition, record.epoch)
 
+    def _finish_all(self, jobs: Sequence[QueuedJob]) -> None:
+        for queued in jobs:
+            record = queued.record
+            self._tracker.finish(record.partition, record.epoch, record.offset)
+        for partition in {queued.record.partition for queued in jobs}:
+            self._flow.after_finish(partition)
+
     def _finish(self, record: Fetched) -> None:
         self._tracker.finish(record.partition, record.epoch, record.offset)
         self._flow.after_finish(record.partition)
@@ -227,6 +236,7 @@ class Worker(BackgroundService):
             await asyncio.sleep(GAUGES_EVERY_S)
 
     def _export(self) -> None:
+        self._dispatcher.export()
         now_ms = millis(self._clock.now())
         ages: dict[int, float] = {}
         for priority in PRIORITIES:
@@ -237,7 +247,7 @@ class Worker(BackgroundService):
         OFFSET_WINDOW.set(self._tracker.fullest())
         depths = {priority: self._queues.depth(priority) for priority in PRIORITIES}
         self.waiting, self.oldest_wait_s = sum(depths.values()), max(ages.values())
-        self._guard.update(ages, depths)
+        self._guard.update(ages, waiting(depths, self._intake.lags(), self._topics))
 
 
 def _read(value: bytes) -> Job:

@@ -33,5 +33,7 @@ def test_it_begins_with_the_event(event_at: int | None, expected: float) -> None
     before = REGISTRY.get_sample_value(name, labels) or 0.0
     silent: Any = Silent()
     queued = QueuedJob(one, SimpleNamespace(), 0, Status.PROCESSING)  # type: ignore[arg-type]
-    JobReporter(silent, silent, "w", ManualClock(NOW_MS / 1000)).completed(queued, 0.1)
+    reporter = JobReporter(silent, silent, "w", ManualClock(NOW_MS / 1000))
+    reporter.completed([(queued, 0.1)])
+    reporter.flush()
     assert (REGISTRY.get_sample_value(name, labels) or 0.0) - before == pytest.approx(expected)

@@ -17,7 +17,7 @@ from streams.contracts.states import Status
 async def test_without_the_cache_nothing_is_spent(station: Station) -> None:
     station.handler(raises(UnavailableError("the cache does not answer")))
     one = queued()
-    assert await station.processor.process(one) == 1.0
+    assert await station.process(one) == 1.0
     assert (one.attempt, one.status) == (0, Status.QUEUED)
 
 
@@ -27,7 +27,7 @@ async def test_a_dead_letter_waits_for_kafka(station: Station, monkeypatch: pyte
     station.letters.away = True
     one = queued(created_at=millis(station.clock.now()))
     one.attempt = 2
-    ending = asyncio.create_task(station.processor.process(one))
+    ending = asyncio.create_task(station.process(one))
     for _ in range(2):
         await station.letters.asked.wait()
         station.letters.asked.clear()
@@ -40,13 +40,13 @@ async def test_a_dead_letter_waits_for_kafka(station: Station, monkeypatch: pyte
 async def test_a_failed_refresh_leaves_the_usable_answer(station: Station) -> None:
     station.handler(returns(b'{"n": 1}'))
     first = queued(input_version=7)
-    assert await station.processor.process(first) is None
+    assert await station.process(first) is None
     station.clock.advance(10)
     station.handler(raises(HandlerError("bug")))
     refresh = queued(input_version=7, why=Why.REFRESH, cause="again", created_at=millis(station.clock.now()))
     refresh.attempt = 2
 
-    assert await station.processor.process(refresh) is None
+    assert await station.process(refresh) is None
 
     assert len(station.letters.buried) == 1
     envelope = await station.envelope(first)
@@ -58,7 +58,7 @@ async def test_a_failed_refresh_leaves_the_usable_answer(station: Station) -> No
 async def test_a_worker_with_a_slow_clock_does_not_date_its_answer_back(station: Station) -> None:
     station.handler(returns(b'{"n": 1}'))
     ahead = queued(created_at=millis(station.clock.now()) + 5_000)
-    assert await station.processor.process(ahead) is None
+    assert await station.process(ahead) is None
     stored = (await station.executor.answers.stored([ahead.job.key]))[0]  # type: ignore[union-attr]
     assert stored is not None
     assert stored.started_at == ahead.job.created_at

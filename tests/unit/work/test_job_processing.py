@@ -18,7 +18,7 @@ from streams.work.pool import ChildDiedError, JobTimeoutError
 async def test_a_result_is_written_before_the_job_has_ended(station: Station) -> None:
     station.handler(returns({"ctr": 0.02}))
     one = queued()
-    assert await station.processor.process(one) is None
+    assert await station.process(one) is None
     envelope = await station.envelope(one)
     assert envelope is not None
     assert (envelope.result, envelope.state, envelope.job_id) == ({"ctr": 0.02}, State.FRESH, one.job.id)
@@ -34,7 +34,7 @@ async def test_what_is_not_wanted_never_runs(
     station: Station, fields: dict[str, object], reason: str
 ) -> None:
     one = queued(**fields)
-    assert await station.processor.process(one) is None
+    assert await station.process(one) is None
     found = await station.record(one)
     assert (found.status, found.timeline[-1].reason) == (Status.SKIPPED, reason)
     assert not station.executor.ran
@@ -53,7 +53,7 @@ async def test_an_outcome_that_will_not_heal_ends_the_job(
 ) -> None:
     station.handler(raises(outcome))
     one = queued()
-    assert await station.processor.process(one) is None
+    assert await station.process(one) is None
     found = await station.record(one)
     assert (found.status, found.timeline[-1].reason) == (status, reason)
     envelope = await station.envelope(one)
@@ -67,14 +67,14 @@ async def test_an_outcome_that_will_not_heal_ends_the_job(
 async def test_a_failure_that_may_heal_is_tried_again_here(station: Station, error: Exception) -> None:
     station.handler(raises(error))
     one = queued()
-    seconds = await station.processor.process(one)
+    seconds = await station.process(one)
     assert seconds is not None
     assert 0.0 < seconds <= 5.0
     assert seconds >= (2.0 if isinstance(error, Retry) else 0.0)
     assert (one.attempt, one.status) == (1, Status.QUEUED)
     assert not await station.is_leased(one)
     station.handler(returns(1))
-    assert await station.processor.process(one) is None
+    assert await station.process(one) is None
     assert [entry.status.value for entry in (await station.record(one)).timeline] == [
         "processing",
         "queued",
@@ -86,7 +86,7 @@ async def test_a_failure_that_may_heal_is_tried_again_here(station: Station, err
 async def test_a_long_wait_goes_through_a_retry_topic(station: Station) -> None:
     station.handler(raises(Retry("rate limit", after_s=40.0)))
     one = queued()
-    assert await station.processor.process(one) is None, "the record's offset may move"
+    assert await station.process(one) is None, "the record's offset may move"
     ((_, attempts, wait),) = station.letters.retried
     assert (attempts, wait.topic.label if wait.topic else None) == (1, "1m")
     assert not await station.is_leased(one)
@@ -96,8 +96,8 @@ async def test_attempts_spent_end_in_the_dead_letters(station: Station) -> None:
     station.handler(raises(HandlerError("bug", trace="line 3")))
     one = queued()
     for _ in range(2):
-        assert await station.processor.process(one) is not None
-    assert await station.processor.process(one) is None
+        assert await station.process(one) is not None
+    assert await station.process(one) is None
     assert station.letters.buried == [(one.record, "attempts_spent", "bug", 3)]
     envelope = await station.envelope(one)
     assert envelope is not None
@@ -111,8 +111,8 @@ async def test_three_dead_children_are_poison(redis_url: str, clock: ManualClock
     station.handler(raises(ChildDiedError("signal 9")))
     one = queued()
     for _ in range(2):
-        assert await station.processor.process(one) is not None
-    assert await station.processor.process(one) is None
+        assert await station.process(one) is not None
+    assert await station.process(one) is None
     assert station.letters.buried[0][1] == "poison"
     await station.stop()
 
@@ -123,9 +123,9 @@ async def test_a_bug_leaves_its_start_counted_until_it_is_poison(station: Statio
     one = queued()
     for _ in range(3):
         with pytest.raises(TypeError):
-            await station.processor.process(again(one))
-        await station.redis.delete(station.names.lease(one.job.key))
-    assert await station.processor.process(again(one)) is None
+            await station.process(again(one))
+        await station.lose_lease(one)
+    assert await station.process(again(one)) is None
     assert [letter[1] for letter in station.letters.buried] == ["poison"]
     assert len(station.executor.ran) == 3
 
@@ -140,18 +140,18 @@ async def test_the_same_job_delivered_twice_waits_for_the_first(station: Station
 
     station.handler(slow)
     one = queued()
-    first = asyncio.create_task(station.processor.process(one))
+    first = asyncio.create_task(station.process(one))
     await begun.wait()
     twin, rival = again(one), other_job(one)
-    seconds = await station.processor.process(twin)
+    seconds = await station.process(twin)
     assert seconds is not None
     assert 0.0 < seconds <= 10.0, "the holder may have died: look again when its lease has run out"
-    assert await station.processor.process(rival) is None
+    assert await station.process(rival) is None
     assert (await station.record(rival)).timeline[-1].reason == "duplicate"
 
     go_on.set()
     assert await first is None
-    assert await station.processor.process(twin) is None
+    assert await station.process(twin) is None
     assert len(station.executor.ran) == 1
 
 
@@ -165,20 +165,20 @@ async def test_a_cancelled_run_gives_its_lease_back_and_spends_no_attempt(statio
 
     station.handler(endless)
     one = queued()
-    running = asyncio.create_task(station.processor.process(one))
+    running = asyncio.create_task(station.process(one))
     await begun.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
     assert (one.attempt, one.status) == (0, Status.QUEUED)
     station.handler(returns(1))
-    assert await station.processor.process(again(one)) is None
+    assert await station.process(again(one)) is None
     assert (await station.envelope(one)) is not None
 
 
 async def test_a_cancelled_job_does_not_run(station: Station) -> None:
     one = queued()
     await station.redis.zadd(station.names.cancelled, {one.job.id: millis(station.clock.now()) + 1000})
-    assert await station.processor.process(one) is None
+    assert await station.process(one) is None
     assert (await station.record(one)).status is Status.CANCELLED
     assert not station.executor.ran

@@ -17,7 +17,7 @@ HOOK, FACES, SCENES = "hook_analysis", "face_detection", "scene_detection"
 
 def wire(station: Station) -> None:
     """The click rate needs hook and faces; the hook needs faces."""
-    station.executor.needs = {"ctr_prediction": (HOOK, FACES), HOOK: (FACES,)}
+    station.executor.wants = {"ctr_prediction": (HOOK, FACES), HOOK: (FACES,)}
     for task in ("ctr_prediction", HOOK, FACES):
         station.handler(returns(task), task)
 
@@ -25,13 +25,13 @@ def wire(station: Station) -> None:
 async def test_needs_are_computed_once_and_their_own_needs_before_them(station: Station) -> None:
     wire(station)
     one = queued()
-    assert await station.processor.process(one) is None
+    assert await station.process(one) is None
     assert station.executor.ran == [FACES, HOOK, "ctr_prediction"]
     for task in (FACES, HOOK, "ctr_prediction"):
         envelope = await station.envelope(one, task)
         assert envelope is not None
         assert envelope.result == task
-    assert await station.processor.process(other_job(one, input_version=2)) is None
+    assert await station.process(other_job(one, input_version=2)) is None
     assert station.executor.ran.count(FACES) == 1
 
 
@@ -48,22 +48,22 @@ async def test_a_need_somebody_else_computes_is_waited_for(station: Station) -> 
     one = queued()
     faces = queued(task=FACES)
     faces.job = other_job(faces, entity_id=one.job.entity_id, key=f"{FACES}:video:{one.job.entity_id}").job
-    running = asyncio.create_task(station.processor.process(faces))
+    running = asyncio.create_task(station.process(faces))
     await begun.wait()
-    assert await station.processor.process(one) == NEED_AGAIN_S
+    assert await station.process(one) == NEED_AGAIN_S
     assert (one.attempt, one.status) == (0, Status.QUEUED)
     assert not await station.is_leased(one)
     assert not await station.redis.exists(station.names.lease(f"{HOOK}:video:{one.job.entity_id}"))
     go_on.set()
     await running
-    assert await station.processor.process(one) is None
+    assert await station.process(one) is None
     assert station.executor.ran.count(FACES) == 1
 
 
 async def test_a_need_in_this_worker_s_hands_comes_up_by_itself(station: Station) -> None:
     wire(station)
     station.processor.needs.holds = lambda key, priority: key.startswith(FACES) and priority == 8
-    assert await station.processor.process(queued()) == NEED_AGAIN_S
+    assert await station.process(queued()) == NEED_AGAIN_S
     assert not station.executor.ran
 
 
@@ -71,7 +71,7 @@ async def test_a_need_that_is_rejected_is_left_out(station: Station) -> None:
     wire(station)
     station.handler(raises(Reject("no face model", reason="unreadable")), FACES)
     one = queued()
-    assert await station.processor.process(one) is None
+    assert await station.process(one) is None
     assert (await station.record(one)).status is Status.COMPLETED
     envelope = await station.envelope(one, FACES)
     assert envelope is not None
@@ -82,7 +82,7 @@ async def test_a_need_with_nothing_to_do_does_not_skip_what_needs_it(station: St
     wire(station)
     station.handler(raises(Skip("nothing to see")), FACES)
     one = queued()
-    assert await station.processor.process(one) is None
+    assert await station.process(one) is None
     assert (await station.record(one)).status is Status.COMPLETED
     assert not await station.redis.exists(station.names.lease(f"{FACES}:video:{one.job.entity_id}"))
 
@@ -91,7 +91,7 @@ async def test_a_need_that_fails_is_the_job_s_failed_attempt(station: Station) -
     wire(station)
     station.handler(raises(HandlerError("bug in faces")), FACES)
     one = queued()
-    assert await station.processor.process(one) is not None
+    assert await station.process(one) is not None
     assert one.attempt == 1
     assert not await station.redis.exists(
         *(

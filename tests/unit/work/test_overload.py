@@ -6,7 +6,9 @@ import pytest
 from work_samples import job
 
 from streams.contracts.jobs import PRIORITIES, Why
-from streams.work.overload import OverloadConfig, OverloadGuard
+from streams.contracts.topics import TopicNames
+from streams.settings import Settings
+from streams.work.overload import OverloadConfig, OverloadGuard, waiting
 
 NONE = dict.fromkeys(PRIORITIES, 0)
 
@@ -49,6 +51,15 @@ def test_old_speculation_is_no_overload(guard: OverloadGuard) -> None:
 def test_depth_alone_sheds_predictions_only(guard: OverloadGuard) -> None:
     guard.update(aged(0), {**NONE, 5: 100})
     assert shed(guard) == {Why.PREDICTED}
+
+
+def test_what_waits_in_kafka_counts_since_a_queue_is_paused_long_before(guard: OverloadGuard) -> None:
+    settings = Settings()
+    assert settings.shed_depth > settings.queue_high, "a queue alone would never reach it"
+    depths, topics = {**NONE, 5: 20}, TopicNames()
+    for lag, expected in ((79, set()), (80, {Why.PREDICTED}), (30, {Why.PREDICTED}), (29, set())):
+        guard.update(aged(0), waiting(depths, {topics.jobs(5): lag, topics.jobs(6): 2}, topics))
+        assert shed(guard) == expected
 
 
 @pytest.mark.parametrize("priority", [9, 10])

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from work_samples import job
 
-from streams.cache.answers import AnswerStore, Claim, Finish, Grant
+from streams.cache.answers import KEEP_MS, AnswerStore, Claim, Finish, Grant
 from streams.cache.batching import Batcher
 from streams.cache.connection import connect
 from streams.cache.counters import FleetCounters
@@ -25,6 +25,7 @@ from streams.contracts.results import Envelope
 from streams.contracts.tasks import BUILTIN_TASKS
 from streams.settings import Settings
 from streams.work.answering import ProcessingConfig
+from streams.work.convoy import Convoy
 from streams.work.leases import LeaseKeeper
 from streams.work.processing import JobProcessor
 from streams.work.records import Fetched, QueuedJob
@@ -39,7 +40,7 @@ class ScriptedExecutor:
 
     def __init__(self) -> None:
         self.scripts: dict[str, Script] = {}
-        self.needs: dict[str, tuple[str, ...]] = {}
+        self.wants: dict[str, tuple[str, ...]] = {}
         self.answers: AnswerReader | None = None
         self.ran: list[str] = []
         self.batches: list[list[str]] = []
@@ -50,6 +51,9 @@ class ScriptedExecutor:
     def batch_size(self, task: str) -> int:  # noqa: ARG002 (the executor's signature)
         return 1
 
+    def needs(self, task: str) -> tuple[str, ...]:
+        return self.wants.get(task, ())
+
     async def is_answered(self, one: Job) -> bool:
         assert self.answers is not None
         stored = (await self.answers.stored([one.key]))[0]
@@ -57,7 +61,7 @@ class ScriptedExecutor:
 
     async def absent_needs(self, one: Job) -> list[str]:
         assert self.answers is not None
-        needs = self.needs.get(one.task, ())
+        needs = self.needs(one.task)
         keys = [str(CacheKey(need, one.entity, one.entity_id)) for need in needs]
         found = await self.answers.stored(keys)
         return [need for need, stored in zip(needs, found, strict=True) if stored is None]
@@ -151,6 +155,26 @@ class Station:
         await self.claims.stop()
         await self.finishes.stop()
         await self.redis.aclose()
+
+    async def process(self, one: QueuedJob) -> float | None:
+        """None when the job has ended, else the seconds after which to process it again."""
+        ends: list[float | None] = []
+        convoy = Convoy(
+            self.processor, asyncio.create_task, lambda _, again_s: ends.append(again_s), lambda _: None
+        )
+        await convoy.run([one])
+        (again_s,) = ends
+        return again_s
+
+    async def lose_lease(self, one: QueuedJob) -> None:
+        """As if its time were over because its worker died."""
+        await self.redis.pexpire(self.names.lease(one.job.key), KEEP_MS)
+
+    async def crash(self, one: QueuedJob, times: int) -> None:
+        """As if the job had taken its process down so often."""
+        for _ in range(times):
+            await self.store.claim([self.processor.answers.new_claim(one.job)])
+            await self.lose_lease(one)
 
     def handler(self, script: Script, task: str = "ctr_prediction") -> None:
         self.executor.scripts[task] = script
