@@ -134,7 +134,7 @@ def _own_messages() -> Part:
     why = {"precompute-reason": {"type": "string"}, "precompute-error": {"type": "string"}}
     event: Part = {**why, "precompute-source": place, "precompute-truncated": {"type": "string"}}
     job: Part = {**event, "precompute-attempts": {"type": "string"}, "precompute-trace": {"type": "string"}}
-    trace: Part = {"traceparent": {"type": "string"}, "precompute-due": {"type": "string"}}
+    trace: Part = {**_trace_headers(), "precompute-due": {"type": "string"}}
     return {
         "job": {
             "name": "job",
@@ -146,6 +146,11 @@ def _own_messages() -> Part:
         "deadJob": _letter("a job record that was given up", job),
         "deadEvent": _letter("an event record that could not be read", event),
     }
+
+
+def _trace_headers() -> Part:
+    """W3C Trace Context and Baggage: from an event to its jobs, the last two byte by byte."""
+    return {name: {"type": "string"} for name in ("traceparent", "tracestate", "baggage")}
 
 
 def _letter(title: str, headers: Part) -> Part:
@@ -166,7 +171,7 @@ def _binary_trait() -> Part:
         "ce_source": text,
         "ce_id": text,
         "ce_time": {"type": "string", "format": "date-time"},
-        "traceparent": {"type": "string"},
+        **_trace_headers(),
     }
     required = ["ce_specversion", "ce_type", "ce_source", "ce_id"]
     return {
