@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from bench.report import write_parts
-from bench.worker import memory, throughput, urgency
+from bench.worker import memory, starvation, throughput, urgency
 from bench.worker.running import Servers
 from streams.local.kafka import LocalKafka
 from streams.local.valkey import LocalValkey
@@ -28,18 +28,26 @@ send no faster than the workers work; for Kafka while it runs.
 and {urgent} urgent ones are sent, ten a second. From sending to the end of the handler, next to the same
 system's when it is idle. One topic without priorities shows what the backlog does otherwise.
 
+**The lowest jobs under a steady overload.** All slots are busy with jobs of the levels 2 to 8, of which more
+wait than can be done meanwhile. Jobs of level 1 are sent at once, and the longest time until one of them ends
+is measured, over {starts} of them: the level's deadline, and its turn among the other overdue levels.
+
+**One consumer or two.** The urgent jobs again, by our worker as it is (one consumer, levels paused between
+wide marks) and with a second consumer for the levels 9 and 10 (`bench/worker/divided.py`).
+
 **Memory.** RSS of one process after a tenth of {many:,} jobs and after all."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", choices=("throughput", "urgency", "memory"), help="prints, writes nothing")
+    parts_of_it = ("throughput", "urgency", "starvation", "consumers", "memory")
+    parser.add_argument("--only", choices=parts_of_it, help="prints, writes nothing")
     arguments = parser.parse_args()
     quick: bool = arguments.quick
     jobs, rounds = (5_000, 1) if quick else (20_000, 3)
     backlog, urgent = (5_000, 50) if quick else (100_000, 200)
-    many = 20_000 if quick else 1_000_000
+    starts, many = (1, 20_000) if quick else (3, 1_000_000)
     parts = {}
     with tempfile.TemporaryDirectory() as folder, LocalKafka() as kafka, LocalValkey() as valkey:
         servers = Servers(kafka=kafka.bootstrap_servers, redis_url=valkey.url, folder=Path(folder))
@@ -47,6 +55,10 @@ def main() -> None:
             parts["Jobs that do nothing"] = throughput.measure(servers, jobs, rounds)
         if arguments.only in (None, "urgency"):
             parts["An urgent job behind a backlog"] = urgency.measure(servers, backlog, urgent)
+        if arguments.only in (None, "starvation"):
+            parts["The lowest jobs under a steady overload"] = starvation.measure(servers, starts)
+        if arguments.only in (None, "consumers"):
+            parts["One consumer or two"] = urgency.measure_consumers(servers, backlog, urgent)
         if arguments.only in (None, "memory"):
             parts["Memory"] = memory.measure(servers, many)
     write_parts(
@@ -55,7 +67,13 @@ def main() -> None:
         "make bench-worker" + (" BENCH_ARGS=--quick" if quick else ""),
         parts,
         description=DESCRIPTION.format(
-            jobs=jobs, rounds=rounds, backlog=backlog, urgent=urgent, many=many, warm_up=throughput.WARM_UP
+            jobs=jobs,
+            rounds=rounds,
+            backlog=backlog,
+            urgent=urgent,
+            many=many,
+            starts=starts,
+            warm_up=throughput.WARM_UP,
         ),
         keep=arguments.only is None,
     )

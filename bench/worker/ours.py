@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Self
 
@@ -21,14 +21,14 @@ PRIORITY = 5
 class OurWorker:
     """The worker role with `slots` jobs at once, on topics of its own."""
 
-    def __init__(self, measurement: Measurement, *, slots: int) -> None:
+    def __init__(self, measurement: Measurement, *, slots: int, modules: Sequence[str] = ()) -> None:
         self.measurement = measurement
         servers = measurement.servers
         self._system = SystemUnderTest(
             servers.folder / measurement.name,
             servers.kafka,
             servers.redis_url,
-            handler_modules="bench.worker.counted",
+            handler_modules=",".join(["bench.worker.counted", *modules]),
             workers=str(slots),
             predictor="false",
         )

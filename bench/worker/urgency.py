@@ -54,6 +54,19 @@ def measure(servers: Servers, backlog: int, urgent: int) -> list[dict[str, Any]]
     return rows
 
 
+def measure_consumers(servers: Servers, backlog: int, urgent: int) -> list[dict[str, Any]]:
+    """Our worker as it is, with one consumer and wide marks, next to one with two consumers."""
+    rows = []
+    for name, modules in (("one consumer", ()), ("two consumers", ("bench.worker.divided",))):
+        idle, _ = _ours(servers, 0, urgent, modules)
+        busy, held = _ours(servers, backlog, urgent, modules)
+        rows.append({"worker with": name, **_row(idle, busy)})
+        if not held:
+            rows[-1]["problem"] = "the backlog ended before the last urgent job"
+        sys.stdout.write(f"urgent jobs: {name}: measured\n")
+    return rows
+
+
 def _row(idle: Sequence[float], busy: Sequence[float]) -> dict[str, Any]:
     figures = {
         "idle p50 ms": percentile(idle, 0.5),
@@ -95,9 +108,9 @@ def _lower(number: int) -> int:
     return 1 + number % 8
 
 
-def _ours(servers: Servers, backlog: int, urgent: int) -> Latencies:
+def _ours(servers: Servers, backlog: int, urgent: int, modules: Sequence[str] = ()) -> Latencies:
     measurement = _measurement(servers, "ours", backlog)
-    with OurWorker(measurement, slots=SLOTS) as worker:
+    with OurWorker(measurement, slots=SLOTS, modules=modules) as worker:
         worker.send("nap", backlog, _lower)
         worker.start()
         return _latencies(
