@@ -27,8 +27,8 @@ SHARE = 0.95
 ENDLESS = 1_000_000
 #: The history that the search begins with: enough for the model, a fifth of the time.
 PAST = 10
-#: Where the search begins.
-SMALLEST = 10
+#: Where the search begins, and how near it comes: what passes is within this factor of what fails.
+SMALLEST, FACTOR = 10, 1.25
 #: Few enough that nobody waits for a core.
 IDLE_USERS = 100
 

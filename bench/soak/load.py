@@ -12,8 +12,9 @@ import msgspec
 
 from tests.support.system import SystemUnderTest
 
-#: Users in all: what is kept of each must stop growing once everybody was there.
-USERS = 2_000
+#: Users in all: few, so that each has the fifty actions that are kept of it within four minutes. From then on
+#: nothing that is kept of a user may grow.
+USERS = 250
 #: Events a second.
 RATE = 60.0
 #: Of a hundred events: logins and malformed ones; the rest are actions.
