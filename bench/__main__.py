@@ -14,8 +14,10 @@ from bench import index
 
 #: Runs that take hours, and are asked for by a name of their own.
 APART = frozenset({"soak"})
-#: What a quick run of a benchmark without a quick form of its own looks at.
-QUICK: dict[str, list[str]] = {"predictor": ["--only", "cost"], "handlers": []}
+#: Takes minutes and has no quick form: a quick run of everything keeps its last report.
+NOT_QUICK = frozenset({"predictor"})
+#: Has no flags.
+PLAIN = frozenset({"handlers", "predictor"})
 
 
 def sections() -> list[str]:
@@ -35,7 +37,8 @@ def main() -> int:
         return 2
     failed = []
     took: dict[str, float] = {}
-    for section in named or sections():
+    chosen = named or [one for one in sections() if "--quick" not in flags or one not in NOT_QUICK]
+    for section in chosen:
         sys.stdout.write(f"\n== {section}\n")
         sys.stdout.flush()
         began = time.monotonic()
@@ -49,9 +52,7 @@ def main() -> int:
 
 
 def _arguments(section: str, flags: list[str]) -> list[str]:
-    if "--quick" in flags and section in QUICK:
-        return QUICK[section]
-    return [flag for flag in flags if section not in QUICK or flag != "--quick"]
+    return [flag for flag in flags if section not in PLAIN or flag != "--quick"]
 
 
 if __name__ == "__main__":

@@ -15,16 +15,18 @@ from bench.impact.worlds import CORES, SLOTS, World
 from bench.report import FOLDER, write_parts
 
 #: Users active on the measured day; the search goes far beyond.
-USERS, QUICK_USERS = 200, 100
+USERS, QUICK_USERS = 150, 100
 SEEDS, QUICK_SEEDS = 5, 2
 #: The sensitivities change one thing at a time, so that the same people do.
-SENSITIVITY_USERS, SENSITIVITY_SEEDS = 100, 2
-#: Hours of the accelerated run, each of them a minute.
-LIVE_USERS, LIVE_HOURS, QUICK_LIVE_HOURS = 100, 3, 1
+SENSITIVITY_USERS, SENSITIVITY_SEEDS = 100, 1
+#: The last share of the log that a quick run trains on, a third of it to be replayed.
+QUICK_LOG = 0.6
+#: Hours of the accelerated run, each of them a minute, after as many to fill the cache, but one at most.
+LIVE_USERS, LIVE_HOURS, QUICK_LIVE_HOURS = 100, 3.0, 0.5
 #: The part that is run on real servers.
 LIVE = "Confirmed"
 #: Above what any world reached; the search ends where a world fails.
-MOST_USERS, QUICK_MOST_USERS = 1_280, 320
+MOST_USERS, QUICK_MOST_USERS = 640, 160
 
 DESCRIPTION = f"""\
 A day of people's behaviour, replayed. The people are drawn from a public log of {{people}} GitHub \
@@ -59,7 +61,7 @@ def main() -> int:
     if not LOG.exists():
         sys.stdout.write(f"skipped: the public logs are not at {LOG.parent}\n")
         return 0
-    stage = Stage(QUICK_USERS if quick else USERS)
+    stage = Stage(QUICK_USERS, QUICK_LOG) if quick else Stage(USERS)
     seeds = range(1, (QUICK_SEEDS if quick else SEEDS) + 1)
     parts = _kept() if given.only else {}
     if given.only != "confirmed":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import tempfile
 import threading
 import time
@@ -42,8 +43,8 @@ from tests.support.eventually import eventually
 from tests.support.system import SystemUnderTest
 
 SPEED = 60.0
-#: The first part fills the cache and is not measured.
-WARM_HOURS = 1
+#: The first part fills the cache and is not measured: as long as the rest, but at most so many hours.
+WARM_HOURS = 1.0
 #: What the simulation may differ by and still count as confirmed.
 HIT_BAND, WAIT_BAND, JOBS_BAND = 0.05, 0.25, 0.15
 #: The history that it begins with: its events ask for jobs that are not wanted here.
@@ -177,31 +178,31 @@ class LiveReplay:
 
 
 def compare(
-    stage: Stage, seed: int, *, users: int, hours: int, say: Callable[[str], None]
+    stage: Stage, seed: int, *, users: int, hours: float, say: Callable[[str], None]
 ) -> list[dict[str, Any]]:
     """A row for the system, one for its simulation, one for whether they differ by less than the band."""
     behaviour = msgspec.structs.replace(stage.behaviour, users=users, past=PAST)
     steps, _ = draw_steps(stage.population, behaviour, seed)
-    begin = _busy_hour(steps, hours) - WARM_HOURS
+    warm = min(WARM_HOURS, hours)
+    begin = _busy_hour(steps, hours) - warm
     past = [_faster(step, begin) for step in steps if step.at_s < begin * 3600]
     # Only what is still in force: answers of the day before are gone in the accelerated run, too.
-    played = [
-        _faster(step, begin) for step in steps if begin <= step.at_s / 3600 < begin + WARM_HOURS + hours
-    ]
-    measured_from = WARM_HOURS * 3600 / SPEED
+    played = [_faster(step, begin) for step in steps if begin <= step.at_s / 3600 < begin + warm + hours]
+    measured_from = warm * 3600 / SPEED
     live = _live(stage, past, played, measured_from, seed)
     say("the live part is done")
     simulated = _simulated(stage, past, played, measured_from, seed)
     return [live, simulated, _difference(live, simulated)]
 
 
-def _busy_hour(steps: Sequence[Step], hours: int) -> int:
+def _busy_hour(steps: Sequence[Step], hours: float) -> int:
+    """The hour at which the busiest so many begin."""
     counts = Counter(int(step.at_s // 3600) for step in steps if 0 <= step.at_s < DAY_S)
-    starts = range(WARM_HOURS, 24 - hours)
-    return max(starts, key=lambda start: sum(counts[start + n] for n in range(hours)))
+    span = math.ceil(hours)
+    return max(range(1, 24 - span), key=lambda start: sum(counts[start + n] for n in range(span)))
 
 
-def _faster(step: Step, begin_hour: int) -> Step:
+def _faster(step: Step, begin_hour: float) -> Step:
     return step._replace(at_s=(step.at_s - begin_hour * 3600) / SPEED)
 
 

@@ -16,18 +16,21 @@ from predictor.replay import outcomes_of, replay_log
 from predictor.training import TrainingConfig, name_outcomes, train_blend
 from streams.local.state import cache_home
 
-TRAIN, VALIDATION = 0.7, 0.1
+#: Of the whole log; the rest is what is replayed.
+TRAINED, VALIDATED = 0.7, 0.1
 
 
-def trained(records: Sequence[Record]) -> dict[str, bytes]:
-    """The model's files; kept in the cache folder, since training takes a minute."""
+def trained(records: Sequence[Record], share: float) -> dict[str, bytes]:
+    """The model's files, of that last share of the log; kept in the cache folder: training takes a minute."""
+    records = sorted(records, key=lambda record: record.at_ms)
+    records = records[int(len(records) * (1 - share)) :]
     digest = hashlib.blake2b(repr(records).encode(), digest_size=8).hexdigest()
     folder = cache_home() / "bench" / f"impact-model-{digest}"
     try:
         files = {name: (folder / name).read_bytes() for name in FILES}
         load_blend(files)
     except (OSError, ModelError):
-        files = _train(records)
+        files = _train(records, share)
         _keep(folder, files)
     return files
 
@@ -43,11 +46,13 @@ def for_replay(files: Mapping[str, bytes], origins: Mapping[str, str]) -> Blend:
     return blend
 
 
-def _train(records: Sequence[Record]) -> dict[str, bytes]:
+def _train(records: Sequence[Record], share: float) -> dict[str, bytes]:
     sys.stdout.write("training the replay's predictor (once)\n")
     sys.stdout.flush()
     outcomes = outcomes_of(records)
-    train, validation = int(len(outcomes) * TRAIN), int(len(outcomes) * VALIDATION)
+    tested = int(len(outcomes) * (1 - TRAINED - VALIDATED) / share)
+    validation = int(len(outcomes) * VALIDATED / share)
+    train = len(outcomes) - tested - validation
     blend = train_blend(
         replay_log(records),
         name_outcomes(outcomes[: train + validation]),

@@ -31,10 +31,10 @@ Figures = Mapping[str, float]
 class Stage:
     """What every replay shares: the log, its people, the trained model, the measured overheads."""
 
-    def __init__(self, users: int) -> None:
+    def __init__(self, users: int, trained_on: float = 1.0) -> None:
         records = translate(read_log(LOG))
         self.population = Population(records)
-        self.files = trained(records)
+        self.files = trained(records, trained_on)
         self.behaviour = BehaviourConfig(users=users, rates=rates())
         self.setup = Setup(
             settings=Settings(workers=SLOTS, cpu_processes=CORES),

@@ -47,13 +47,7 @@ VARIANTS = (
     Variant(name="users turn to any entity at each action", behaviour={"turns": 1.0}),
 )
 #: What a quick run looks at.
-QUICK = (
-    "as it is",
-    "predictor off",
-    "computing at 0.2",
-    "no refresh ahead of expiry",
-    "think time a quarter",
-)
+QUICK = ("as it is", "predictor off", "computing at 0.2", "no refresh ahead of expiry")
 
 
 def rows(

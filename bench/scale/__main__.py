@@ -19,6 +19,9 @@ from streams.local.valkey import LocalValkey
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
+#: Processes side by side; a quick run leaves the last out.
+COUNTS = (1, 2, 4)
+
 DESCRIPTION = """\
 Broker, cache, sender and every process share this machine's cores, so this shows what more processes gain
 where jobs wait for others, and that they gain nothing where the cores are busy; what more machines gain
@@ -34,12 +37,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
+    counts = COUNTS[:2] if quick else COUNTS
     with tempfile.TemporaryDirectory() as folder, LocalKafka() as kafka, LocalValkey() as valkey:
         servers = Servers(kafka=kafka.bootstrap_servers, redis_url=valkey.url, folder=Path(folder))
         burst, behind = disturbances.burst(servers, 8.0 if quick else 60.0)
         parts = {
-            "Workers": speed.workers(servers, 1_000 if quick else 4_000),
-            "Streams": speed.streams(servers, 15_000 if quick else 80_000),
+            "Workers": speed.workers(servers, 1_000 if quick else 4_000, counts),
+            "Streams": speed.streams(servers, 15_000 if quick else 80_000, counts),
             "Changes of the group": disturbances.rebalances(servers),
             "A burst": burst,
         }

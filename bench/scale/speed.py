@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,10 @@ from streams.cache.names import RedisNames
 from tests.support.system import SystemUnderTest
 from tests.support.waiting import wait_until
 
-COUNTS = (1, 2, 4)
 
-
-def workers(servers: Servers, jobs: int) -> list[dict[str, Any]]:
+def workers(servers: Servers, jobs: int, counts: Sequence[int]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for count in COUNTS:
+    for count in counts:
         folder = servers.folder / f"scale-workers-{count}"
         with Workers(folder, servers.kafka, servers.redis_url) as group:
             group.start(*map(str, range(count)))
@@ -41,10 +40,10 @@ def workers(servers: Servers, jobs: int) -> list[dict[str, Any]]:
     return rows
 
 
-def streams(servers: Servers, count_events: int) -> list[dict[str, Any]]:
+def streams(servers: Servers, count_events: int, counts: Sequence[int]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     made = events(count_events)
-    for count in COUNTS:
+    for count in counts:
         system = SystemUnderTest(
             Path(servers.folder) / f"scale-streams-{count}",
             servers.kafka,
