@@ -163,14 +163,12 @@ async def test_volatile_lru_evicts_old_answers_and_keeps_what_is_in_use(
     """Answers nobody read for long go first; leases, marks and floors of now stay; evicted is a miss."""
     store = AnswerStore(redis, NAMES, lease_s=60)
     reader = AnswerReader(redis, NAMES)
-    keys = [f"hook_analysis:video:v{number}" for number in range(3_000)]
-    for key in keys:
-        await redis.set(NAMES.result(key), b"x" * 4096, ex=3600)
+    first = await old_answers(redis)
     await Invalidator(redis, NAMES, BUILTIN_TASKS).invalidate(
         KeyPattern.parse("roas_prediction:*", BUILTIN_TASKS)
     )
     # LRU ages are counted in seconds.
-    await eventually(lambda: _has_aged(redis, keys[0]))
+    await eventually(lambda: _has_aged(redis, first))
     claim = Claim(job(), "w-1")
     await store.claim([claim])
     used = (await redis.info("memory"))["used_memory"]
@@ -191,8 +189,16 @@ async def test_volatile_lru_evicts_old_answers_and_keeps_what_is_in_use(
     assert await store.finish([Finish(claim, now, stored, 60_000, "completed")]) == ["written"]
 
 
-async def _has_aged(redis: aioredis.Redis, key: str) -> bool:
-    return int(await redis.object("IDLETIME", NAMES.result(key))) >= 2
+async def old_answers(redis: aioredis.Redis) -> str:
+    """Three thousand that may be evicted; the name of the first."""
+    names = [NAMES.result(f"hook_analysis:video:v{number}") for number in range(3_000)]
+    for name in names:
+        await redis.set(name, b"x" * 4096, ex=3600)
+    return names[0]
+
+
+async def _has_aged(redis: aioredis.Redis, name: str) -> bool:
+    return int(await redis.object("IDLETIME", name)) >= 2
 
 
 async def test_what_cannot_be_evicted_counts_as_full(redis: aioredis.Redis) -> None:
