@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import redis.asyncio as aioredis
-from cache_samples import claim, end, finish, fresh_key, job, lose_lease
+from cache_samples import TTL_MS, claim, end, finish, fresh_key, job, lose_lease
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -17,12 +17,12 @@ from streams.contracts.clock import ManualClock, millis
 from streams.contracts.keys import CacheKey, KeyPattern
 from streams.contracts.tasks import BUILTIN_TASKS
 
-Step = tuple[Literal["claim", "end", "lose", "invalidate"], int]
+Step = tuple[Literal["claim", "end", "lose", "age", "renew", "invalidate"], int]
 
 steps = st.lists(
     st.tuples(st.just("claim"), st.integers(1, 4))
     | st.tuples(st.just("end"), st.integers(0, 5))
-    | st.tuples(st.sampled_from(["lose", "invalidate"]), st.just(0)),
+    | st.tuples(st.sampled_from(["lose", "age", "renew", "invalidate"]), st.just(0)),
     min_size=3,
     max_size=24,
 )
@@ -52,6 +52,12 @@ class World:
                 await self.end(*self.running.pop(index % len(self.running)))
             case ("lose", _):
                 await lose_lease(self.client, self.names, self.key)
+            case ("age", _):
+                # Stale answers are kept, and an older input's claim is granted beside them.
+                self.clock.advance(TTL_MS / 1000)
+            case ("renew", _):
+                held = await self.store.renew([one for one, _ in self.running]) if self.running else []
+                assert sum(held) <= 1, "two hold one lease"
             case ("invalidate", _):
                 self.invalidated_at = millis(self.clock.now())
                 await self.invalidator.invalidate(KeyPattern.parse(str(self.key), BUILTIN_TASKS))
@@ -91,6 +97,8 @@ class World:
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 @example([("claim", 1), ("lose", 0), ("claim", 1), ("end", 0), ("end", 0)])
+@example([("claim", 2), ("end", 0), ("age", 0), ("claim", 1), ("end", 0)])
+@example([("claim", 1), ("lose", 0), ("renew", 0), ("claim", 1), ("end", 1)])
 @example([("claim", 2), ("lose", 0), ("claim", 1), ("end", 0), ("end", 0)])
 async def test_the_answer_never_goes_back(
     client: aioredis.Redis, names: RedisNames, taken: list[Step]
