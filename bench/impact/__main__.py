@@ -84,12 +84,13 @@ def main() -> int:
 def _simulated(stage: Stage, seeds: range, *, quick: bool) -> dict[str, list[dict[str, Any]]]:
     found = measure(stage, seeds, _say)
     limits = _capacities(stage, quick=quick)
+    tried = _sensitivity(stage, quick=quick)
     _draw(stage)
     return {
         "Four worlds": [_world(world, found) for world in World],
-        "What was promised": targets.rows(found, limits),
+        "What was promised": targets.rows(found, limits, tried),
         "Users on the same cores": [_limit(stage, world, limits[world]) for world in World],
-        "Sensitivity": _sensitivity(stage, quick=quick),
+        "Sensitivity": tried,
     }
 
 
