@@ -111,15 +111,19 @@ def forest_inputs(observed: Observed, mixed: Floats, trained: int, out: Floats |
 
 def _count_sessions(situations: Sequence[Situation], trained: int) -> Any:
     """[n, trained] how often each session had each outcome; outcomes learned later are left out."""
+    if len(situations) == 1:
+        counts = [0.0] * trained
+        for seen in situations[0].session:
+            if seen < trained:
+                counts[seen] += 1.0
+        return counts
     cells = [
         row * trained + seen
         for row, situation in enumerate(situations)
         for seen in situation.session
         if seen < trained
     ]
-    if not cells:
-        return 0.0
-    return np.bincount(cells, minlength=len(situations) * trained).reshape(-1, trained)
+    return np.bincount(cells, minlength=len(situations) * trained).reshape(-1, trained) if cells else 0.0
 
 
 #: Outcomes by frequency, LOGIN and nothing below them: a tree's split then means something.

@@ -52,7 +52,7 @@ def count_personal(windows: Sequence[Window], ids: Sequence[Sequence[int]], coun
     if len(windows) == 1:
         _count_one(windows[0].translate(_OUTCOMES), ids[0], counts[:, 0])
     else:
-        _count_many([window.translate(_OUTCOMES) for window in windows], ids, counts)
+        _count_many(windows, ids, counts)
 
 
 def _count_one(window: Window, ids: Sequence[int], counts: Any) -> None:
@@ -70,13 +70,13 @@ def _count_one(window: Window, ids: Sequence[int], counts: Any) -> None:
 
 def _count_many(windows: Sequence[Window], ids: Sequence[Sequence[int]], counts: Any) -> None:
     n, width = len(windows), counts.shape[2]
-    tails = b"".join([window[-RECENT:].rjust(RECENT, _PAD[:1]) for window in windows])
+    tails = b"".join([window[-RECENT:].rjust(RECENT, _PAD[:1]) for window in windows]).translate(_OUTCOMES)
     cells = np.frombuffer(tails, np.uint8) + np.repeat(np.arange(n) * _IDS, RECENT)
     recent = np.bincount(cells, np.tile(_RECENT_WEIGHTS, n), n * _IDS)
     counts[0] = recent.reshape(n, _IDS)[:, :width]
     # Padding between windows keeps a match from looking into its neighbour; as an outcome it falls into a
     # column that nobody reads.
-    padded = b"".join([_PAD + window for window in windows])
+    padded = b"".join([_PAD, _PAD.join(windows)]).translate(_OUTCOMES)
     lengths = np.fromiter(map(len, windows), np.int64, n) + len(_PAD)
     wanted = np.fromiter(map(_wanted, ids), np.int64, n)
     newest = np.repeat((wanted >> 16).astype(np.uint8), lengths)[: len(padded) - len(_PAD)]
