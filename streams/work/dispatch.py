@@ -143,10 +143,11 @@ class Dispatcher(BackgroundService):
                 continue
             self._limits.started(queued)
             size = self._processor.batch_size(queued.job.task)
+            batch = [queued, *self._queues.take_mates(queued, size - 1)] if size > 1 else [queued]
+            self._running.update((id(one), one) for one in batch)
             if size > 1:
-                self._run(self._batch([queued, *self._queues.take_mates(queued, size - 1)]), "batch")
+                self._run(self._batch(batch), "batch")
             else:
-                self._running[id(queued)] = queued
                 together.append(queued)
         return together
 
@@ -177,8 +178,6 @@ class Dispatcher(BackgroundService):
         self._free(queued)
 
     async def _batch(self, batch: list[QueuedJob]) -> None:
-        for one in batch:
-            self._running[id(one)] = one
         try:
             ends = await self._batches.process(batch)
         finally:
