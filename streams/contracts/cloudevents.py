@@ -91,7 +91,7 @@ def decode_event(value: bytes | None, headers: Headers, place: RecordPlace) -> E
         raise EventError("the record has no value", reason="not_json")
     if len(value) > MAX_EVENT_BYTES:
         raise EventError(f"{len(value)} bytes; an event has at most {MAX_EVENT_BYTES}", reason="too_large")
-    if sum(len(name) + len(raw or b"") for name, raw in headers) > MAX_HEADER_BYTES:
+    if headers and sum([len(name) + len(raw or b"") for name, raw in headers]) > MAX_HEADER_BYTES:
         raise EventError(f"an event's headers have at most {MAX_HEADER_BYTES} bytes", reason="too_large")
     parts = _split(value, {name.lower(): raw for name, raw in headers})
     data = decode_data(parts.type, parts.raw)

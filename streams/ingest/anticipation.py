@@ -14,6 +14,11 @@ from streams.ingest.state import Inputs
 
 
 class Anticipation(Protocol):
+    @property
+    def predicts(self) -> bool:
+        """Whether it is worth asking."""
+        ...
+
     def learn(self, history: History, action: Action) -> None:
         """`action` followed `history`; called before the history gets it."""
         ...
@@ -30,6 +35,8 @@ class Anticipation(Protocol):
 class NoAnticipation:
     """The predictor is switched off by its setting: no model is loaded, nothing is learned or predicted."""
 
+    predicts = False
+
     def learn(self, history: History, action: Action) -> None:
         pass
 
@@ -42,6 +49,8 @@ class NoAnticipation:
 
 class Anticipator:
     """The model that serves, the one that may replace it, and how both have done so far."""
+
+    predicts = True
 
     def __init__(
         self, model: Model, speculator: Speculator, scores: PredictionScores, shadowing: Shadowing

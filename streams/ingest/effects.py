@@ -11,7 +11,7 @@ import msgspec
 from streams.cache.inputs import UserPredictions
 from streams.contracts.jobs import Job
 from streams.ingest.speculation import Speculation
-from streams.ingest.state import InputRow, UserState
+from streams.ingest.state import InputRow
 from streams.ops.tracing import TraceContext
 
 
@@ -36,7 +36,8 @@ class Effects(msgspec.Struct):
     jobs: list[Outgoing] = []
     letters: list[Letter] = []
     rerouted: list[Any] = []
-    users: dict[str, UserState] = {}
+    #: Users whose rows were written, each with its encoded actions.
+    users: dict[str, bytes] = {}
     inputs: dict[str, InputRow | None] = {}
     speculations: list[Speculation] = []
     predictions: list[UserPredictions] = []

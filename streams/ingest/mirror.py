@@ -28,7 +28,7 @@ from streams.contracts.keys import KeyPattern
 from streams.contracts.states import Status
 from streams.contracts.tasks import TaskCatalogue
 from streams.ingest.effects import Effects
-from streams.ingest.state import InputRow, decode_input, decode_user
+from streams.ingest.state import InputRow, decode_input, decode_user, encode_actions
 from streams.ops.metrics import MIRROR_FLUSHES
 from streams.ops.service import BackgroundService
 
@@ -78,8 +78,8 @@ class Mirror(BackgroundService):
     def take(self, effects: Effects) -> None:
         """Notes what a slice changed; called after its records were acknowledged."""
         names = self._names
-        for user_id, state in effects.users.items():
-            self._pending[names.history(user_id)] = msgspec.msgpack.encode(state.history.actions)
+        for user_id, actions in effects.users.items():
+            self._pending[names.history(user_id)] = actions
         for name, row in effects.inputs.items():
             self._pending[self._input_key(name)] = _input(row) if row is not None else None
         for shown in effects.predictions:
@@ -181,8 +181,7 @@ class Mirror(BackgroundService):
         for key in list(rows.users):
             row = rows.users.get(key)
             if row is not None:
-                actions = decode_user(row).history.actions
-                yield self._names.history(key.decode()), msgspec.msgpack.encode(actions)
+                yield self._names.history(key.decode()), encode_actions(decode_user(row).history)
         for key in list(rows.inputs):
             row = rows.inputs.get(key)
             if row is not None:

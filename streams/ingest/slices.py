@@ -67,6 +67,7 @@ class SliceProcessor:
         self._triggers = triggers
         self._tasks = tasks
         self._anticipation = anticipation
+        self._asking = _ASKING if anticipation.predicts else frozenset[str]()
         self._partitions = partitions
         self._most_entities = most_entities
         self._clock = clock
@@ -128,8 +129,8 @@ class SliceProcessor:
         if jobs:
             context = context_of(event.traceparent, run.headers)
             run.effects.jobs += [Outgoing(job, context) for job in jobs]
-        if event.type in _ASKING:
-            keys = frozenset(job.key for job in jobs)
+        if event.type in self._asking:
+            keys = frozenset([job.key for job in jobs])
             run.asked[event.user_id] = Asked(event.user_id, state.history, event.cause, keys, event_at)
 
     def _learn(self, event: Event, place: RecordPlace, state: UserState) -> int:

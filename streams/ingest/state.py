@@ -71,6 +71,47 @@ _users = msgspec.msgpack.Decoder(UserState)
 _inputs = msgspec.msgpack.Decoder(InputRow)
 
 
+class _HistoryRow(msgspec.Struct, array_like=True):
+    """A `History` whose actions are encoded already."""
+
+    user_id: str
+    actions: msgspec.Raw
+    total: int
+    ended: bool
+    gap_ms: int
+
+
+class _UserRow(msgspec.Struct, array_like=True):
+    """A `UserState`, field by field, around such a history."""
+
+    history: _HistoryRow
+    offsets: dict[str, int]
+    version: int
+    entities: list[str]
+    recent: list[int]
+    partition: int
+
+
+def _encode_row(state: UserState, actions: bytes) -> bytes:
+    """The same bytes as of the state itself; its fifty actions are not encoded a second time."""
+    history = state.history
+    return _encoder.encode(
+        _UserRow(
+            _HistoryRow(history.user_id, msgspec.Raw(actions), history.total, history.ended, history.gap_ms),
+            state.offsets,
+            state.version,
+            state.entities,
+            state.recent,
+            state.partition,
+        )
+    )
+
+
+def encode_actions(history: History) -> bytes:
+    """A user's actions as readers find them in Redis."""
+    return _encoder.encode(history.actions)
+
+
 class UserStates:
     """The users table during one slice: each row is read once and written once."""
 
@@ -96,11 +137,13 @@ class UserStates:
             state = self._open[user_id] = _users.decode(row)
         return state
 
-    def save(self) -> dict[str, UserState]:
-        """Writes the rows that were opened, and returns them."""
+    def save(self) -> dict[str, bytes]:
+        """Writes the rows that were opened; returns the users' actions, as the mirror keeps them."""
+        saved = {}
         for user_id, state in self._open.items():
-            self._table[user_id.encode()] = _encoder.encode(state)
-        return self._open
+            actions = saved[user_id] = encode_actions(state.history)
+            self._table[user_id.encode()] = _encode_row(state, actions)
+        return saved
 
 
 class Inputs:
