@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -21,13 +20,9 @@ def register(app: typer.Typer) -> None:
 
 def streams() -> None:
     """Run the streams role: events in, jobs out (the same as `faust -A streams.app worker`)."""
-    import uvloop
-    from faust.cli.faust import cli
+    from streams.ingest.launch import become_streams
 
-    settings = prepare("streams")
-    uvloop.install()
-    sys.argv = ["faust", "-A", "streams.app", "worker", "--loglevel", settings.log_level, "--without-web"]
-    cli()
+    become_streams(prepare("streams").log_level)
 
 
 @workers.callback(invoke_without_command=True)
