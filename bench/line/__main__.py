@@ -15,7 +15,7 @@ import psutil
 import redis
 from confluent_kafka import Consumer, TopicPartition
 
-from bench.report import percentile, write
+from bench.report import calibration_us, percentile, write
 from streams.cache.names import RedisNames
 from streams.contracts.jobs import Why, encode_job, new_job
 from streams.contracts.keys import CacheKey
@@ -25,6 +25,7 @@ from tests.support.system import SystemUnderTest
 from tests.support.waiting import wait_until
 
 USERS = 500
+PACED_PER_S = 200
 
 
 def cpu_s(pid: int) -> float:
@@ -41,6 +42,7 @@ class Line:
         self._system = system
         self._n = 10_000 if quick else 60_000
         self._repeats = 50 if quick else 200
+        self._paced_s = 5 if quick else 20
         self._redis = redis.Redis.from_url(system.settings.redis_url.get_secret_value())
         self._names = RedisNames(system.settings.namespace)
         self.rows: list[dict[str, Any]] = []
@@ -115,33 +117,25 @@ class Line:
         self._system.send(self._system.topics.jobs(priority), encode_job(job), job.key)
 
     def cpu_per_event(self, what: str) -> None:
-        """Events of many users, each with a history and a prediction where it is on."""
-        role = self._system.roles["streams"]
-        events = [
-            msgspec.json.encode(
-                {
-                    "type": "user.acted",
-                    "id": uuid.uuid4().hex,
-                    "data": {
-                        "user_id": f"b{n % USERS}",
-                        "action": ACTIONS[(n * 7 + n // USERS) % len(ACTIONS)],
-                    },
-                }
-            )
-            for n in range(self._n)
-        ]
-        self._measure(what, role.pid or 0, "events", lambda: self._send_events(events))
+        """Events of many users in bulk: slices of hundreds of events."""
+        self._measure(what, "streams", "events", self._n, lambda: self._send_events(_events(self._n)))
 
-    def _send_events(self, events: list[bytes]) -> None:
+    def cpu_per_event_paced(self, what: str) -> None:
+        """Events that come one by one: each is a slice of its own, with a flush and a commit a second."""
+        n = PACED_PER_S * self._paced_s
+        self._measure(what, "streams", "events", n, lambda: self._send_events(_events(n), PACED_PER_S))
+
+    def _send_events(self, events: list[bytes], per_s: float = 0.0) -> None:
+        began = time.perf_counter()
         for number, value in enumerate(events):
+            if per_s:
+                time.sleep(max(0.0, began + number / per_s - time.perf_counter()))
             self._system.send(self._system.topics.users, value, f"b{number % USERS}")
-            if number % 1000 == 0:
+            if per_s or number % 1000 == 0:
                 self._system.producer.poll(0)
         self._system.flush()
 
     def cpu_per_job(self, task: str, what: str) -> None:
-        role = self._system.roles["worker"]
-
         def send() -> None:
             for number in range(self._n):
                 self._send_job(CacheKey(task, "thing", f"{task}-{number}-{uuid.uuid4().hex[:6]}"), 5)
@@ -149,26 +143,45 @@ class Line:
                     self._system.producer.poll(0)
             self._system.flush()
 
-        self._measure(what, role.pid or 0, "tasks_completed", send)
+        self._measure(what, "worker", "tasks_completed", self._n, send)
 
-    def _measure(self, what: str, pid: int, counter: str, send: Callable[[], None]) -> None:
-        """CPU and rate from the first counted unit to the last."""
-        name = self._names.counters
+    def _measure(self, what: str, role: str, counter: str, n: int, send: Callable[[], None]) -> None:
+        """CPU and rate from the first counted unit to the last; `loops` is the CPU in fixed loops."""
+        name, pid = self._names.counters, self._system.roles[role].pid or 0
 
         def counted() -> float:
             return float(self._redis.hget(name, counter) or 0)
 
-        before, cpu = counted(), cpu_s(pid)
+        before, loop, cpu = counted(), calibration_us(), cpu_s(pid)
         began = time.perf_counter()
         send()
-        wait_until(lambda: counted() >= before + self._n or None, within_s=300, what=f"{self._n} {counter}")
+        wait_until(lambda: counted() >= before + n or None, within_s=300, what=f"{n} {counter}")
         elapsed = time.perf_counter() - began
+        cpu_us = (cpu_s(pid) - cpu) / n * 1e6
+        loop = (loop + calibration_us()) / 2
         self.row(
             what,
-            cpu_us=round((cpu_s(pid) - cpu) / self._n * 1e6, 1),
-            per_s=round(self._n / elapsed),
+            cpu_us=round(cpu_us, 1),
+            loops=round(cpu_us / loop, 2),
+            per_s=round(n / elapsed),
             rss_mb=round(rss_mb(pid)),
         )
+
+
+def _events(n: int) -> list[bytes]:
+    return [
+        msgspec.json.encode(
+            {
+                "type": "user.acted",
+                "id": uuid.uuid4().hex,
+                "data": {
+                    "user_id": f"b{number % USERS}",
+                    "action": ACTIONS[(number * 7 + number // USERS) % len(ACTIONS)],
+                },
+            }
+        )
+        for number in range(n)
+    ]
 
 
 ACTIONS = ("view_dashboard", "view_campaign_analytics", "view_roas", "view_ctr", "view_hook", "view_captions")
@@ -196,6 +209,7 @@ def main() -> None:
                 if predictor == "true":
                     line.event_to_jobs()
                     line.cpu_per_event("event with prediction (history, prediction, mirror)")
+                    line.cpu_per_event_paced(f"event with prediction, {PACED_PER_S} a second")
                     system.start("worker", "api")
                     line.job_to_answer()
                     line.cpu_per_job("noop", "no-op job")
@@ -204,6 +218,7 @@ def main() -> None:
                     line.row("api", rss_mb=round(rss_mb(pid or 0)))
                 else:
                     line.cpu_per_event("event without prediction")
+                    line.cpu_per_event_paced(f"event without prediction, {PACED_PER_S} a second")
                 rows += line.rows
     write("line", "The line from event to answer", "make bench BENCH_ARGS=line", rows)
 
