@@ -22,10 +22,14 @@ from streams.work.records import QueuedJob
 from streams.work.tallies import Observations, Tally
 
 _attempts_failed = Children(JOB_ATTEMPTS_FAILED)
+_jobs_finished = Children(JOBS_FINISHED)
 
 
 class JobReporter:
-    """Each transition of a job passes here once; `flush` brings the metrics up to date."""
+    """Each transition of a job passes here once.
+
+    What is frequent (starts and completions) reaches the metrics with `flush`, the rest at once.
+    """
 
     def __init__(self, ledger: JobLedger, counters: FleetCounters, worker_id: str, clock: Clock) -> None:
         self._ledger = ledger
@@ -107,7 +111,7 @@ class JobReporter:
     def _end(self, queued: QueuedJob, status: Status, reason: Reason, message: str = "") -> None:
         queued.advance(status)
         job = queued.job
-        self._ends.counts[job.task, job.priority, reason or status] += 1
+        _jobs_finished(job.task, job.priority, reason or status).inc()
         self._ledger.record(
             job,
             status,
