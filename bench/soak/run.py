@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import threading
 import time
@@ -31,6 +32,7 @@ CHECKED = 500
 #: The user whose answer is computed for the latency samples; it is none of the load's.
 PROBE = "probe"
 READERS = 16
+TRIES = 3
 
 
 class SoakRun:
@@ -125,8 +127,14 @@ async def _read_all(base_url: str, users: list[str]) -> dict[str, int | None]:
     async with httpx.AsyncClient(base_url=base_url, timeout=40, trust_env=False) as http:
 
         async def read(user: str) -> int | None:
-            async with readers:
-                answer = await http.get(f"/cache/soak_answer:user:{user}", headers={"Prefer": "wait=25"})
-            return int(answer.json()["result"]["n"]) if answer.status_code == 200 else None
+            for _ in range(TRIES):
+                # A server may close a kept connection just as a request is sent over it.
+                with contextlib.suppress(httpx.TransportError):
+                    async with readers:
+                        answer = await http.get(
+                            f"/cache/soak_answer:user:{user}", headers={"Prefer": "wait=25"}
+                        )
+                    return int(answer.json()["result"]["n"]) if answer.status_code == 200 else None
+            return None
 
         return dict(zip(users, await asyncio.gather(*map(read, users)), strict=True))
