@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from typer.core import TyperGroup
 
-from streams.doctor.variables import OTHERS
 from streams.contracts.states import _NEXT, Status
+from streams.doctor.variables import OTHERS
 from tests.docs.pages import DOCS, ROOT, code_spans, pages, snippets
 from tools.reference.commands import root
 from tools.reference.metrics import known_metrics
