@@ -7,6 +7,7 @@ import tracemalloc
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bench.report import calibration_us
 from predictor.dataset import Record
 from predictor.features import FeatureState
 from predictor.history import Action, History
@@ -43,12 +44,14 @@ def measure(records: Sequence[Record]) -> dict[str, Any]:
         else:
             histories[item.history.user_id] = item.history
     asked = list(histories.values())
+    before = calibration_us()
+    costs = {"blend": _cost(blend, asked), "ngram": _cost(ngram, asked)}
     return {
+        "calibration_us": [round(before, 1), round(calibration_us(), 1)],
         "train_s": round(train_s, 1),
         "train_positions": len(outcomes),
         "forest_bytes": len(blend.parts.forest.onnx),
-        "blend": _cost(blend, asked),
-        "ngram": _cost(ngram, asked),
+        **costs,
         "users_bytes": _memory(),
     }
 
@@ -60,6 +63,7 @@ def _cost(model: Model, asked: Sequence[History]) -> dict[str, float]:
     learn = _times(lambda h: model.observe(h, Action(h.actions[-1].name, h.actions[-1].at_ms)), asked, _CALLS)
     many = _times(lambda _: model.predict_many(batch, now_ms), asked, 60)
     return {
+        "predict_p10_us": round(one[len(one) // 10], 1),
         "predict_p50_us": round(one[len(one) // 2], 1),
         "predict_p99_us": round(one[len(one) * 99 // 100], 1),
         "observe_p50_us": round(learn[len(learn) // 2], 1),
