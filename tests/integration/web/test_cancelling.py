@@ -68,8 +68,9 @@ def test_a_running_job_ends_and_the_next_one_starts(system: SystemUnderTest, val
     with redis.Redis.from_url(valkey) as cache:
         assert not cache.exists(RedisNames(system.settings.namespace).lease(job.key))
     assert system.answer(job.key) is None
-    metrics = httpx.get(system.roles["worker"].metrics_url, trust_env=False).text
-    assert f'precompute_jobs_finished_total{{priority="10",result="cancelled",task="{task}"}}' in metrics
+    counted = f'precompute_jobs_finished_total{{priority="10",result="cancelled",task="{task}"}}'
+    metrics = system.roles["worker"].metrics_url
+    wait_until(lambda: counted in httpx.get(metrics, trust_env=False).text, what="the count")
     # Cancelling once more is a conflict; the slot is free for another job.
     assert system.http.post(f"/jobs/{job.id}/cancel").status_code == 409
     other = start(system, task)
