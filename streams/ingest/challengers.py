@@ -26,7 +26,7 @@ class Challengers:
     Slow work runs in a thread; models change hands on the event loop, between two slices.
     """
 
-    def __init__(self, store: Path | None, serving: ServingModel, shadowing: Shadowing) -> None:
+    def __init__(self, store: str | Path | None, serving: ServingModel, shadowing: Shadowing) -> None:
         self._store = store
         self._serving = serving
         self._shadowing = shadowing
