@@ -105,7 +105,7 @@ class Settings(BaseSettings):
         1.0,
         description="how much dearer acting is when no job slot is idle: at 1 the cost doubles",
     )
-    model_store: Path | None = Field(
+    model_store: str | None = Field(
         None,
         description="folder of trained models, or s3://bucket/prefix; "
         "without one the bundled synthetic model predicts",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from handlers.context import load_media_policy
 from handlers.registry import load_handlers
@@ -60,17 +62,15 @@ class ModelLook:
         if self._store is None:
             notes.ok("store", "none: the bundled model, trained on synthetic users, predicts")
             return
-        if not self._store.is_dir():
-            notes.fail("store", f"{self._store} is no folder", "make it, or correct PRECOMPUTE_MODEL_STORE")
-            return
-        await asyncio.to_thread(_current, notes, Registry(self._store), self._store)
+        await asyncio.to_thread(_current, notes, Registry, self._store)
 
 
-def _current(notes: Notes, registry: object, store: Path) -> None:
-    from predictor.registry import Registry  # noqa: PLC0415 (as above)
-
-    assert isinstance(registry, Registry)
+def _current(notes: Notes, open_registry: Callable[[str], Any], store: str) -> None:
+    if "://" not in store and not Path(store).is_dir():
+        notes.fail("store", f"{store} is no folder", "make it, or correct PRECOMPUTE_MODEL_STORE")
+        return
     try:
+        registry = open_registry(store)
         current = registry.current()
         if current is None:
             notes.warn(

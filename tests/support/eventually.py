@@ -5,8 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Generator
 from typing import Any
+
+
+@types.coroutine
+def one_turn() -> Generator[None]:
+    """Lets the event loop come round once."""
+    yield
 
 
 async def eventually(look: Callable[[], Any], within_s: float = 15.0) -> Any:

@@ -91,11 +91,11 @@ async def test_a_wrong_value_is_all_that_is_told(monkeypatch: pytest.MonkeyPatch
 
 async def test_model_stores(tmp_path: Path) -> None:
     assert await failing(ModelLook(Settings())) == []
-    assert await failing(ModelLook(Settings(model_store=tmp_path / "absent"))) == ["store"]
-    empty = await examine("model", ModelLook(Settings(model_store=tmp_path)))
+    assert await failing(ModelLook(Settings(model_store=str(tmp_path / "absent")))) == ["store"]
+    empty = await examine("model", ModelLook(Settings(model_store=str(tmp_path))))
     assert [finding.level for finding in empty] == [Level.WARN]
     (tmp_path / "current.json").write_text("no json")
-    assert await failing(ModelLook(Settings(model_store=tmp_path))) == ["current"]
+    assert await failing(ModelLook(Settings(model_store=str(tmp_path)))) == ["current"]
     assert Registry(tmp_path) is not None
 
 

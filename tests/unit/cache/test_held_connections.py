@@ -9,6 +9,7 @@ from streams.cache.connection import AWAY, connect
 from streams.cache.scripting import MOST_SPARE, Script
 from streams.local.valkey import LocalValkey
 from streams.settings import Settings
+from tests.support.eventually import one_turn
 
 ECHO = "return {KEYS[1], ARGV[1]}"
 
@@ -49,7 +50,7 @@ async def test_a_caller_that_leaves_takes_its_unread_answer_along(client: aiored
     script = Script(client, ECHO)
     await script(["k"], [1])
     leaving = asyncio.create_task(script(["k"], ["left"]))
-    await asyncio.sleep(0)
+    await one_turn()
     leaving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await leaving

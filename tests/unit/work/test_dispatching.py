@@ -19,6 +19,7 @@ from streams.work.limits import LimitConfig, StartLimits
 from streams.work.overload import OverloadConfig, OverloadGuard
 from streams.work.queues import PriorityQueues, QueueConfig
 from streams.work.records import QueuedJob
+from tests.support.eventually import one_turn
 
 SLOTS = 6
 
@@ -74,7 +75,7 @@ async def test_every_job_ends_once_and_no_slot_is_lost(station: Station, yard: Y
         yard.most = max(yard.most, yard.running)
         try:
             for _ in range(draw.choice([0, 0, 0, 1, 5])):
-                await asyncio.sleep(0)
+                await one_turn()
             outcome = draw.choice([None, None, None, Skip("no"), Reject("no", reason="x"), Retry("busy")])
             if isinstance(outcome, Retry) and one.id in tried:
                 outcome = None
@@ -93,7 +94,7 @@ async def test_every_job_ends_once_and_no_slot_is_lost(station: Station, yard: Y
     for one in jobs:
         yard.dispatcher.put(one)
         if draw.random() < 0.2:
-            await asyncio.sleep(0)
+            await one_turn()
     await yard.all_ended(len(jobs))
     assert sorted(map(id, yard.ended)) == sorted(map(id, yard.left)) == sorted(map(id, jobs))
     assert {one.status for one in jobs} <= FINAL
@@ -113,7 +114,7 @@ async def test_a_halted_dispatcher_starts_nothing_until_it_goes_on(station: Stat
     yard.dispatcher.halt(halted=True)
     yard.dispatcher.put(queued())
     for _ in range(5):
-        await asyncio.sleep(0)
+        await one_turn()
     assert (yard.dispatcher.in_progress, len(yard.queues)) == (0, 1)
     yard.dispatcher.halt(halted=False)
     await yard.all_ended(1)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from streams.work.stepping import rest_of, within
+from tests.support.eventually import one_turn
 
 
 async def test_what_does_not_wait_needs_no_timer() -> None:
@@ -22,7 +23,9 @@ async def test_what_waits_ends_in_time_or_is_cancelled() -> None:
 
     async def slow(seconds: float) -> int:
         try:
-            await asyncio.sleep(seconds)
+            over = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_later(seconds, over.set_result, None)
+            await over
         except asyncio.CancelledError:
             seen.append("cancelled")
             raise
@@ -37,7 +40,7 @@ async def test_what_waits_ends_in_time_or_is_cancelled() -> None:
 
 async def test_errors_and_values_pass_through_however_often_it_waits() -> None:
     async def fails() -> None:
-        await asyncio.sleep(0)
+        await one_turn()
         raise ValueError
 
     async def often() -> list[int]:
@@ -46,7 +49,8 @@ async def test_errors_and_values_pass_through_however_often_it_waits() -> None:
             try:
                 await fails()
             except ValueError:
-                found.append(await asyncio.sleep(0, number))
+                await one_turn()
+                found.append(number)
         return found
 
     coroutine = often()
