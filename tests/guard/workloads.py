@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+import redis.asyncio as aioredis
 
 from predictor.actions import BUILTIN_ACTIONS
 from predictor.bundled import load_bundled
@@ -134,8 +135,8 @@ class _Executor:
     def batch_size(self, _task: str) -> int:
         return 1
 
-    async def absent_needs(self, _job: Any) -> list[str]:
-        return []
+    def needs(self, _task: str) -> tuple[str, ...]:
+        return ()
 
     async def run(self, _job: Any) -> bytes:
         return b'{"ok":true}'
@@ -170,9 +171,9 @@ async def _run_jobs(encoded: Sequence[bytes]) -> None:
     left = len(encoded)
     done = asyncio.Event()
 
-    def ended(_: QueuedJob) -> None:
+    def ended(jobs: Sequence[QueuedJob]) -> None:
         nonlocal left
-        left -= 1
+        left -= len(jobs)
         if not left:
             done.set()
 
@@ -203,7 +204,8 @@ async def _run_jobs(encoded: Sequence[bytes]) -> None:
 def _processor(
     claims: Batcher[Claim, Grant], finishes: Batcher[Finish, str], clock: ManualClock
 ) -> JobProcessor:
-    nowhere: Any = SimpleNamespace()
+    # Connects when it is first used, which is never.
+    nowhere: Any = aioredis.Redis()
     ledger = JobLedger(nowhere, NAMES, ttl_s=60.0, clock=clock)
     return JobProcessor(
         worker_id="guard",
