@@ -22,11 +22,11 @@ SENSITIVITY_USERS, SENSITIVITY_SEEDS = 100, 1
 #: The last share of the log that a quick run trains on, a third of it to be replayed.
 QUICK_LOG = 0.6
 #: Hours of the accelerated run, each of them a minute, after as many to fill the cache, but one at most.
-LIVE_USERS, LIVE_HOURS, QUICK_LIVE_HOURS = 100, 2.0, 0.5
+LIVE_USERS, LIVE_HOURS, QUICK_LIVE_HOURS = 100, 1.5, 0.5
 #: The part that is run on real servers.
 LIVE = "Confirmed"
 #: Above what any world reached; the search ends where a world fails.
-MOST_USERS, QUICK_MOST_USERS = 640, 160
+MOST_USERS, QUICK_MOST_USERS = 1_280, 160
 
 DESCRIPTION = f"""\
 A day of people's behaviour, replayed. The people are drawn from a public log of {{people}} GitHub \

@@ -40,6 +40,8 @@ class BehaviourConfig(msgspec.Struct, frozen=True, kw_only=True):
     pace: float = 1.0
     #: Actions before the first of the days that the histories begin with.
     past: int = 50
+    #: Times the rates: how much people bring in, next to what they look at.
+    brings: float = 1.0
     #: Whether every login opens the dashboard; in the log the first action is whatever it was.
     lands: bool = False
     #: Probability that an action turns to another of the user's entities; assumed, see the sensitivities.
@@ -166,7 +168,7 @@ def _plan(
     if config.lands:
         plan.insert(1, (draw.uniform(plan[0][0], plan[1][0]), "view_dashboard"))
     for action, rate in ((UPLOAD, config.rates.uploads), (CAMPAIGN, config.rates.campaigns)):
-        for _ in range(_poisson(rate, draw)):
+        for _ in range(_poisson(rate * config.brings, draw)):
             after = draw.randrange(len(plan) - 1)
             at = draw.uniform(plan[after][0], plan[after + 1][0])
             plan.insert(after + 1, (at, action))

@@ -42,6 +42,7 @@ VARIANTS = (
     ),
     Variant(name="no refresh ahead, predictor off", setup={"refreshes": False}, world=World.TRIGGERS),
     Variant(name="each task of a video takes 2 to 5 s", setup={"platform_video": True}),
+    Variant(name="people bring in a quarter of the videos and campaigns", behaviour={"brings": 0.25}),
     Variant(name="every login opens the dashboard", behaviour={"lands": True}),
     Variant(name="users stay with one entity a session", behaviour={"turns": 0.0}),
     Variant(name="users turn to any entity at each action", behaviour={"turns": 1.0}),
