@@ -128,6 +128,8 @@ class LocalSystem:
             "PRECOMPUTE_ARTIFACT_DIR": str(self.folder / "artifacts"),
             "PRECOMPUTE_DATA_DIR": str(self.folder / "streams"),
             "PRECOMPUTE_LOG_FORMAT": "console",
+            # One small machine is loaded by a single upload; what is predicted is to be seen all the same.
+            "PRECOMPUTE_LOAD_PENALTY": os.environ.get("PRECOMPUTE_LOAD_PENALTY", "0"),
             **self._config.environment,
         }
 
