@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
-from streams.contracts.errors import PrecomputeError
+from predictor.options import STORE, AsJson, Store, reporting
+from predictor.switching import LiveReader, add_switching
 
 if TYPE_CHECKING:
     from predictor.archive import ModelMeta
@@ -36,13 +36,6 @@ class Source(StrEnum):
     SYNTHETIC = "synthetic"
 
 
-Store = Annotated[
-    str,
-    typer.Option(
-        envvar="PRECOMPUTE_MODEL_STORE", help="Where versions are: a folder, or s3://bucket/prefix."
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 File = Annotated[
     Path | None, typer.Option(help="CSV, CSV.gz or Parquet: user, session, ts (seconds), action.")
 ]
@@ -51,27 +44,26 @@ Gap = Annotated[
     float, typer.Option(envvar="PRECOMPUTE_SESSION_GAP", help="Seconds of silence that end a session.")
 ]
 
-_STORE = "models"
 _GAP_S = 1800.0
 
 
-def build_app(read_topic: TopicReader | None = None) -> typer.Typer:
-    """The sub-commands, with the topic's reader where there is one."""
+def build_app(read_topic: TopicReader | None = None, read_live: LiveReader | None = None) -> typer.Typer:
+    """The sub-commands, with readers of the topic and of what running processes compared, where there are."""
     app = typer.Typer(no_args_is_help=True, help="What users do next: train, measure and switch the model.")
     _add_training(app, read_topic)
     _add_evaluation(app)
     _add_versions(app)
-    _add_switching(app)
+    add_switching(app, read_live)
     return app
 
 
 def _add_training(app: typer.Typer, read_topic: TopicReader | None) -> None:
     @app.command()
-    @_reporting
+    @reporting
     def train(
         source: From = Source.TOPIC,
         file: File = None,
-        store: Store = _STORE,
+        store: Store = STORE,
         session_gap: Gap = _GAP_S,
         *,
         as_json: AsJson = False,
@@ -94,7 +86,7 @@ def _add_training(app: typer.Typer, read_topic: TopicReader | None) -> None:
         _print_version(meta, as_json=as_json, current=_serves(registry, meta))
 
     @app.command()
-    @_reporting
+    @reporting
     def export(
         to: Annotated[Path, typer.Argument(help="The Parquet file to write.")],
         source: From = Source.TOPIC,
@@ -110,7 +102,7 @@ def _add_training(app: typer.Typer, read_topic: TopicReader | None) -> None:
 
 def _add_evaluation(app: typer.Typer) -> None:
     @app.command()
-    @_reporting
+    @reporting
     def evaluate(
         csv: Annotated[Path, typer.Option(help="CSV, CSV.gz or Parquet: user, session, ts, action.")],
         split: Annotated[str, typer.Option(help="Train/validation/test in per cent, by time.")] = "70/10/20",
@@ -138,8 +130,8 @@ def _add_evaluation(app: typer.Typer) -> None:
 
 def _add_versions(app: typer.Typer) -> None:
     @app.command()
-    @_reporting
-    def show(store: Store = _STORE, *, as_json: AsJson = False) -> None:
+    @reporting
+    def show(store: Store = STORE, *, as_json: AsJson = False) -> None:
         """The versions in the store, the one that serves, and who changed that."""
         from predictor.registry import Registry  # noqa: PLC0415 - heavy
 
@@ -159,65 +151,6 @@ def _add_versions(app: typer.Typer) -> None:
             typer.echo("no version serves: predictions come from the n-gram and its synthetic prior")
         for entry in audit:
             typer.echo(f"{_date(entry.at_ms)} {entry.action} {entry.version}: {entry.reason}")
-
-
-def _add_switching(app: typer.Typer) -> None:
-    @app.command()
-    @_reporting
-    def promote(
-        version: str,
-        reason: Annotated[str, typer.Option(help="Why; kept in the audit.")],
-        store: Store = _STORE,
-        on: Annotated[
-            Path | None, typer.Option(help="A log newer than both trainings, to compare on.")
-        ] = None,
-        *,
-        force: Annotated[bool, typer.Option(help="Promote without a comparison.")] = False,
-    ) -> None:
-        """Let a version serve: after a comparison on newer events, or by force."""
-        from predictor.registry import Registry  # noqa: PLC0415 - heavy
-
-        registry = Registry(store)
-        if not force and registry.current() is not None:
-            _require_gain(store, version, on)
-        current = registry.promote(version, reason=reason, forced=force)
-        typer.echo(f"{current.version} serves now; running processes load it within seconds")
-
-    @app.command()
-    @_reporting
-    def rollback(
-        reason: Annotated[str, typer.Option(help="Why; kept in the audit.")], store: Store = _STORE
-    ) -> None:
-        """Let the version before the current one serve again."""
-        from predictor.registry import Registry  # noqa: PLC0415 - heavy
-
-        current = Registry(store).rollback(reason=reason)
-        typer.echo(f"{current.version} serves again; {current.previous} was taken back")
-
-
-def _require_gain(store: str, version: str, on: Path | None) -> None:
-    """Refuses a challenger that is not better than the version that serves."""
-    from predictor.dataset import read_log  # noqa: PLC0415 - heavy
-    from predictor.lifecycle import compare_on  # noqa: PLC0415
-    from predictor.registry import Registry  # noqa: PLC0415
-    from predictor.shadow import Verdict  # noqa: PLC0415
-
-    if on is None:
-        raise typer.BadParameter("give --on a log newer than both trainings, or --force")
-    registry = Registry(store)
-    current = registry.current()
-    assert current is not None
-    champion, served = registry.load(current.version)
-    challenger, offered = registry.load(version)
-    after_ms = max(served.last_ms, offered.last_ms)
-    found = compare_on(read_log(on), champion, challenger, after_ms=after_ms)
-    typer.echo(
-        f"{found.events} events: log-loss gain {found.gain:.4f} [{found.low:.4f}, {found.high:.4f}], "
-        f"calibration error {found.champion_ece:.4f} -> {found.challenger_ece:.4f}: {found.verdict}",
-        err=True,
-    )
-    if found.verdict is not Verdict.BETTER:
-        raise PrecomputeError(f"{version} is not promoted: {found.verdict}; --force --reason overrides")
 
 
 def _read(source: Source, file: Path | None, read_topic: TopicReader | None) -> Sequence[Record]:
@@ -258,17 +191,3 @@ def _json(value: Any) -> str:
 
 def _date(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
-
-
-def _reporting(command: Callable[..., None]) -> Callable[..., None]:
-    """Our own errors end with one line on stderr and exit code 1."""
-
-    @wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except PrecomputeError as exc:
-            typer.echo(f"error: {exc}", err=True)
-            raise typer.Exit(1) from exc
-
-    return wrapped

@@ -8,7 +8,7 @@ from collections import deque
 import msgspec
 
 from predictor.history import OTHER
-from predictor.metrics import BINS
+from predictor.metrics import BINS, Bin
 from predictor.model import Prediction
 
 #: Outcomes that the live figures look back on: a few hours of a busy system.
@@ -69,8 +69,19 @@ class LiveScorer:
             calibration_error=self._calibration_error() * share,
         )
 
-    def _calibration_error(self) -> float:
-        gaps = [0.0] * BINS
+    def bins(self) -> list[Bin]:
+        """The reliability diagram of what is remembered: always `BINS` bins, so that processes add up."""
+        collected: list[list[Scored]] = [[] for _ in range(BINS)]
         for scored in self._scored:
-            gaps[min(int(scored.confidence * BINS), BINS - 1)] += scored.confidence - scored.hit
-        return math.fsum(map(abs, gaps))
+            collected[min(int(scored.confidence * BINS), BINS - 1)].append(scored)
+        return [
+            Bin(
+                len(inside),
+                math.fsum(one.confidence for one in inside) / max(1, len(inside)),
+                sum(one.hit for one in inside) / max(1, len(inside)),
+            )
+            for inside in collected
+        ]
+
+    def _calibration_error(self) -> float:
+        return math.fsum(one.count * abs(one.confidence - one.accuracy) for one in self.bins())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,6 +13,10 @@ from predictor.dataset import Record
 from streams.cli.output import JsonFlag, print_json, print_table
 from streams.settings import Settings, load_settings
 
+if TYPE_CHECKING:
+    from predictor.shadow import Comparison
+    from streams.cache.scorecards import Scorecard
+
 
 def _read_topic() -> list[Record]:
     from streams.ingest.archive import read_actions
@@ -19,7 +24,40 @@ def _read_topic() -> list[Record]:
     return read_actions(load_settings())
 
 
-app = build_app(_read_topic)
+def _read_live() -> tuple[str, str, Comparison] | None:
+    from predictor.shadow import Comparison, Verdict
+    from streams.cache.shadows import merged_shadow
+
+    cards = asyncio.run(_read_cards(load_settings()))
+    found = merged_shadow([card.shadow for card in cards if card.shadow is not None])
+    if found is None:
+        return None
+    comparison = Comparison(
+        verdict=Verdict(found.verdict),
+        events=found.events,
+        gain=found.gain,
+        low=found.low,
+        high=found.high,
+        champion_ece=found.champion_error,
+        challenger_ece=found.challenger_error,
+    )
+    return found.champion, found.challenger, comparison
+
+
+async def _read_cards(settings: Settings) -> list[Scorecard]:
+    from streams.cache.connection import connect
+    from streams.cache.names import RedisNames
+    from streams.cache.scorecards import Scorecards
+    from streams.contracts.clock import SYSTEM_CLOCK, millis
+
+    redis = connect(settings)
+    try:
+        return await Scorecards(redis, RedisNames(settings.namespace)).read(millis(SYSTEM_CLOCK.now()))
+    finally:
+        await redis.aclose()
+
+
+app = build_app(_read_topic, _read_live)
 actions = typer.Typer(help="The actions a user may be predicted to take.", no_args_is_help=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Collection
 
+from predictor.metrics import Bin
 from predictor.model import Prediction
 from predictor.scoring import LiveScorer, LiveScores
 from streams.contracts.clock import Clock
@@ -63,6 +64,10 @@ class PredictionScores:
     @property
     def outcomes(self) -> int:
         return len(self._acted)
+
+    def bins(self) -> list[Bin]:
+        """How sure the lately scored predictions were, and how often right."""
+        return self._scorer.bins()
 
     def export(self, model_version: str) -> LiveScores:
         """Sets the gauges and returns the figures; costs a pass over the window."""

@@ -15,7 +15,7 @@ from streams.cache.connection import AWAY
 from streams.cache.counters import FleetCounters
 from streams.cache.names import RedisNames
 from streams.cache.presence import living_workers
-from streams.cache.scorecards import LiftFigure, Scorecard, Scorecards
+from streams.cache.scorecards import Calibration, LiftFigure, Scorecard, Scorecards
 from streams.contracts.clock import Clock, millis
 from streams.contracts.errors import UnavailableError
 from streams.ingest.challengers import Challengers
@@ -121,6 +121,10 @@ class PredictorUpkeep(BackgroundService):
             top3=scores.top3,
             log_loss=scores.log_loss,
             calibration_error=scores.calibration_error,
+            bins=tuple(
+                Calibration(one.count, round(one.confidence, 4), round(one.accuracy, 4))
+                for one in self._scores.bins()
+            ),
             lift=lift,
             off_because="switched off" if self._conditions.switched_off else "",
             drifts=self._scores.drift.drifts,

@@ -32,13 +32,13 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path, monkeypatch: 
     write_parquet(Path("newer.parquet"), records)
     commands = _commands()
     assert [words[0] for words in commands] == [
-        "export", "evaluate", "train", "show", "promote", "promote", "rollback"
+        "export", "evaluate", "train", "show", "promote", "promote", "promote", "rollback"
     ]  # fmt: skip
 
     def run(words: list[str]) -> Result:
         versions = [meta.version for meta in Registry("store").versions()]
         given = [versions[-1] if word == "VERSION" else word for word in words]
-        return CliRunner().invoke(build_app(lambda: records), given)
+        return CliRunner().invoke(build_app(lambda: records, lambda: None), given)
 
     for words in commands[:4]:
         done = run(words)
@@ -50,7 +50,9 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path, monkeypatch: 
     assert run(["train", "--from", "topic"]).exit_code == 0
     refused = run(commands[4])
     assert (refused.exit_code, "is not promoted" in refused.output) == (1, True)
-    for words in commands[5:]:
+    unseen = run(commands[5])
+    assert (unseen.exit_code, "have not compared" in unseen.output) == (1, True)
+    for words in commands[6:]:
         done = run(words)
         assert done.exit_code == 0, (words, done.output)
     told = [(entry.action, entry.forced) for entry in Registry("store").audit()]

@@ -85,6 +85,7 @@ async def test_the_scorecard_tells_load_budget_and_training(client: aioredis.Red
     assert card.predicted_seconds_left == pytest.approx(100.0, abs=5.0)
     assert card.load == 0.0, "one look says nothing of minutes"
     assert card.shadow is None
+    assert [one.n for one in card.bins] == [0] * 15, "no outcome yet, and bins that other cards add to"
 
 
 async def test_another_process_s_spending_is_heard(client: aioredis.Redis) -> None:

@@ -234,6 +234,16 @@ def test_live_scores_are_means_over_the_window():
     assert LiveScorer().scores().n == 0
 
 
+def test_live_bins_say_how_sure_and_how_often_right():
+    scorer = LiveScorer()
+    assert [one.count for one in scorer.bins()] == [0] * 15
+    scorer.add(_prediction(0.8), "a")
+    scorer.add(_prediction(0.8), "END")
+    full = [one for one in scorer.bins() if one.count]
+    assert [(one.count, one.accuracy) for one in full] == [(2, 0.5)]
+    assert full[0].confidence == pytest.approx(0.8)
+
+
 def test_an_unknown_outcome_is_scored_as_other():
     prediction = Prediction(["END", "OTHER"], [0.25, 0.75], "v")
     assert score(prediction, "brand_new").hit
