@@ -68,6 +68,9 @@ class GroupLag:
         except KafkaException as exc:
             if self._admin is not None:
                 self._admin.poll(0)
+            # What they know of leaders may be from before a restart, and they would ask by it for long.
+            self._admin = self._member = None
+            self._partitions = []
             if self._complaints.is_final:
                 raise UnavailableError(self._complaints.reason) from exc
             raise UnavailableError(f"Kafka does not answer: {exc.args[0].str()}") from exc

@@ -70,6 +70,15 @@ class BackgroundService:
         task.add_done_callback(self._on_done)
         return task
 
+    def fail_with(self, part: BackgroundService) -> None:
+        """From now on a failure of a started part is this service's own."""
+        if part.failed is not None:
+            part.failed.add_done_callback(self._on_part_failed)
+
+    def _on_part_failed(self, failed: asyncio.Future[BaseException]) -> None:
+        if not failed.cancelled() and self.failed is not None and not self.failed.done():
+            self.failed.set_result(failed.result())
+
     def _on_done(self, task: asyncio.Task[None]) -> None:
         self._background.discard(task)
         if task.cancelled() or (exc := task.exception()) is None:

@@ -71,6 +71,7 @@ class Dispatcher(BackgroundService):
     async def on_start(self) -> None:
         SLOTS.set(self._count)
         await self._delays.start()
+        self.fail_with(self._delays)
         self.spawn(self._start_forever(), "dispatch")
 
     async def on_stop(self) -> None:

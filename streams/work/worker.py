@@ -89,6 +89,7 @@ class Worker(BackgroundService):
 
     async def on_start(self) -> None:
         await self._dispatcher.start()
+        self.fail_with(self._dispatcher)
         self.spawn(self._commit_forever(), "commits")
         self.spawn(self._export_forever(), "gauges")
         self._intake.start()
@@ -117,7 +118,7 @@ class Worker(BackgroundService):
         if self._draining:
             return "draining"
         if self.failed is not None and self.failed.done():
-            return "the consumer has ended"
+            return "a part of it has ended; the process will, too"
         return self._intake.problem() or (None if self._assigned else "no partitions assigned yet")
 
     @property

@@ -9,9 +9,11 @@ from pathlib import Path
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from streams.contracts.errors import UnavailableError
 from streams.kafka.lag import GroupLag
 from streams.local.kafka import LocalKafka
 from streams.settings import load_settings
+from tests.support.eventually import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -47,6 +49,23 @@ def test_asking_a_broker_that_has_just_started_does_not_end_the_process(own_kafk
     )
     assert child.returncode == 0, child.stderr
     assert child.stdout.splitlines() == ["{'asked': 0}"] * 30
+
+
+async def test_after_a_restart_of_the_broker_the_lag_is_known_again(own_kafka: LocalKafka) -> None:
+    _make_topic(own_kafka.bootstrap_servers, "asked")
+    lag = GroupLag(load_settings(kafka_bootstrap_servers=own_kafka.bootstrap_servers), "group", ["asked"])
+
+    async def known() -> bool:
+        try:
+            return await lag.read() == {"asked": 0}
+        except UnavailableError:
+            return False
+
+    assert await eventually(known, within_s=30)
+    for _ in range(2):
+        own_kafka.kill()
+        own_kafka.start()
+        assert await eventually(known, within_s=30)
 
 
 def test_nothing_calls_what_ends_the_process() -> None:

@@ -5,6 +5,7 @@ import traceback
 
 import pytest
 import redis.asyncio as aioredis
+import uvloop
 
 from streams.cache.connection import AWAY, connect, safe_url
 from streams.contracts.errors import ConfigurationError
@@ -14,6 +15,19 @@ from streams.settings import Settings
 async def test_more_calls_than_connections_take_turns(client: aioredis.Redis) -> None:
     await client.set("a", b"1")
     assert set(await asyncio.gather(*(client.get("a") for _ in range(300)))) == {b"1"}
+
+
+def test_a_connection_closed_between_two_steps_is_away_on_uvloop_too(redis_url: str) -> None:
+    async def ask() -> None:
+        client = aioredis.Redis.from_url(redis_url, single_connection_client=True)
+        async with client:
+            connection = client.connection
+            # What the server's end looks like before redis-py has heard of it.
+            connection._writer.transport.abort()
+            await connection.send_command("PING")
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, pytest.raises(AWAY):
+        runner.run(ask())
 
 
 async def test_nobody_listening_is_away_at_once() -> None:

@@ -84,6 +84,30 @@ async def test_a_task_that_fails_says_so() -> None:
     await one.stop()
 
 
+async def test_a_part_that_fails_fails_the_whole() -> None:
+    part, whole = Ticking(), Ticking()
+    for one in (part, whole):
+        await one.start()
+    whole.fail_with(part)
+    assert part.failed is not None
+    assert whole.failed is not None
+    part.failed.set_result(ValueError("broken"))
+    assert isinstance(await whole.failed, ValueError)
+    for one in (part, whole):
+        await one.stop()
+
+
+async def test_a_part_that_stops_does_not() -> None:
+    part, whole = Ticking(), Ticking()
+    for one in (part, whole):
+        await one.start()
+    whole.fail_with(part)
+    await part.stop()
+    assert whole.failed is not None
+    assert not whole.failed.done()
+    await whole.stop()
+
+
 async def test_a_stop_that_fails_still_ends_the_tasks() -> None:
     class Failing(Ticking):
         async def on_stop(self) -> None:
