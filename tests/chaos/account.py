@@ -48,6 +48,10 @@ class Account:
                     verdict.completed += len(self.ledger.numbers[user])
                 else:
                     verdict.stale_overwrites += 1
+                    verdict.examples.append(
+                        f"{user}: {envelope.result['n']} of {self.ledger.numbers[user]}, "
+                        f"job {envelope.job_id}, computed {envelope.computed_at}"
+                    )
         if wiped:
             computed = {self.ledger.jobs[job] for job in counts if job in self.ledger.jobs}
             verdict.wiped = sum(user in computed for user in missing)

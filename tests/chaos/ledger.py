@@ -29,6 +29,8 @@ class Verdict(msgspec.Struct, kw_only=True):
     never_came_back: int = 0
     poison: int = 0
     buried: int = 0
+    #: Of what went wrong.
+    examples: list[str] = []
     faults: dict[str, int] = {}
     recovery_s: dict[str, float] = {}
     elapsed_s: float = 0.0

@@ -192,6 +192,8 @@ def _producer(bootstrap: str) -> Producer:
             "bootstrap.servers": bootstrap,
             "partitioner": "murmur2_random",
             "linger.ms": 1,
+            # What was sent first comes first, through a killed broker too: tests know the newest event by it.
+            "enable.idempotence": True,
             "message.max.bytes": 8 * 1024 * 1024,
         }
     )
