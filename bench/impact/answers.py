@@ -14,13 +14,11 @@ import msgspec
 
 from bench.impact.clockwork import Clockwork
 from streams.cache.reader import state_of
-from streams.contracts.jobs import Job, Why
+from streams.contracts.jobs import Job
 from streams.contracts.results import State, StoredResult
 from streams.contracts.tasks import BUILTIN_TASKS
 
 _DONE = msgspec.Raw(b"{}")
-#: These compute again although the answer there is fresh (`streams/cache/answers.py`).
-_RECOMPUTE = frozenset({Why.REFRESH, Why.CHANGED})
 
 
 class Kept(msgspec.Struct):
@@ -74,7 +72,7 @@ class Answers:
     def claim(self, job: Job) -> str:
         """`run`, `fresh` or `busy`, as the script says."""
         kept = self._kept.get(job.key)
-        not_before = job.created_at if job.why in _RECOMPUTE else 0
+        not_before = job.created_at if job.recompute else 0
         if kept is not None and kept.stored.expires_at > self._clock.now_ms:
             stored = kept.stored
             newer = stored.input_version >= job.input_version and stored.started_at >= not_before

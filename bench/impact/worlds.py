@@ -177,6 +177,7 @@ class Replay:
             why=why,
             created_at=self._clock.now_ms,
             input_version=row.version if row is not None else 0,
+            recompute=why is Why.REFRESH,
         )
         self._worker.put(job)
 

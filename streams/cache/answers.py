@@ -19,9 +19,6 @@ from streams.contracts.results import StoredResult
 #: A count of starts that nobody touches for a day is of a job that went elsewhere.
 KEEP_MS = 86_400_000
 
-#: These ask for a new computation although the answer there is still fresh.
-_RECOMPUTE = frozenset({Why.REFRESH, Why.CHANGED})
-
 
 class Claim(msgspec.Struct, frozen=True):
     """The right to compute one answer. `token` is unique to this claim; `lease` is what stands in Redis while
@@ -151,7 +148,7 @@ class AnswerStore:
             job = claim.job
             keys += self._keys(job.key)
             not_before = self._floors.not_before(job.task)
-            if job.why in _RECOMPUTE:
+            if job.recompute:
                 not_before = max(not_before, time_digits(job.created_at))
             args += (claim.lease, not_before)
         flat = await self._claim(keys, args)

@@ -60,12 +60,14 @@ Version = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Millis = Annotated[int, msgspec.Meta(ge=0, lt=10**14)]
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
+class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One computation asked for. Times are whole milliseconds since the Unix epoch.
 
     `payload` is the JSON the handler's input type is read from; it stays bytes until the handler runs.
     `input_version` orders inputs of one key: an answer from a lower one never replaces a higher one's.
-    `event_at` is when the event that asked for it got into Kafka, None where none did.
+    `event_at` is when the event that asked for it got into Kafka, None where none did. `recompute`: also
+    where the answer there is fresh, unless it was begun after this job was made. What has its default is left
+    out of the record.
     """
 
     id: Id
@@ -84,6 +86,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: Millis | None = None
     attempt: Annotated[int, msgspec.Meta(ge=0)] = 0
     event_at: Millis | None = None
+    recompute: bool = False
 
     def __post_init__(self) -> None:
         if self.key != f"{self.task}:{self.entity}:{self.entity_id}":
@@ -107,6 +110,7 @@ def new_job(
     group: Group = Group.TREATMENT,
     expires_at: int | None = None,
     event_at: int | None = None,
+    recompute: bool = False,
 ) -> Job:
     """A job whose id follows from its task, key and cause: the same event twice is the same job."""
     text = str(key)
@@ -126,11 +130,14 @@ def new_job(
         group=group,
         expires_at=expires_at,
         event_at=event_at,
+        recompute=recompute,
     )
 
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Job)
+#: In records from before the flag, these causes meant it.
+_ALWAYS_RECOMPUTED = frozenset({Why.REFRESH, Why.CHANGED})
 
 
 def encode_job(job: Job) -> bytes:
@@ -140,12 +147,15 @@ def encode_job(job: Job) -> bytes:
 def decode_job(data: bytes) -> Job:
     """Reads a job record; raises `JobError` that names the field."""
     try:
-        return _decoder.decode(data)
+        job = _decoder.decode(data)
     except msgspec.ValidationError as exc:
         message, field = failure_of(exc)
         raise JobError(f"not a job: {field or 'record'}: {message}", field=field) from exc
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise JobError(f"not a job: {exc}") from exc
+    if not job.recompute and job.why in _ALWAYS_RECOMPUTED:
+        return msgspec.structs.replace(job, recompute=True)
+    return job
 
 
 def payload_of(job: Job) -> Mapping[str, Any]:

@@ -95,6 +95,7 @@ class TriggerTable:
                     input_version=input_version,
                     payload=event.raw_data,
                     event_at=event_at,
+                    recompute=trigger.why is Why.CHANGED,
                 )
             )
         return found

@@ -187,6 +187,7 @@ class SliceProcessor:
                 input_version=version,
                 payload=row.payload,
                 event_at=event_at,
+                recompute=True,
             )
             for key in keys
         ]

@@ -45,7 +45,8 @@ class DemandDesk:
     async def ask(
         self, keys: Sequence[CacheKey], *, refresh: bool = False, urgent: bool = True
     ) -> list[Asked]:
-        """`refresh`: again although there is an answer. `urgent`: at the highest priority, else at a low one.
+        """`refresh`: again although there is an answer. `urgent`: at the highest priority, else at a low one;
+        a refresh that is not urgent is nobody's demand, and shed like any other refresh.
 
         Raises `UnavailableError` where Redis or Kafka does not answer; then nothing counts as asked for.
         """
@@ -57,7 +58,8 @@ class DemandDesk:
         try:
             jobs = await self._jobs.request(
                 new,
-                why=Why.REFRESH if refresh else Why.DEMAND,
+                why=Why.REFRESH if refresh and not urgent else Why.DEMAND,
+                recompute=refresh,
                 priority=Priority.DEMAND if urgent else Priority.REFRESH,
                 cause=cause,
             )

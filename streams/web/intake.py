@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -95,14 +96,17 @@ class JobRequester:
         self._counters = counters
         self._clock = clock
 
-    async def request(self, keys: Sequence[CacheKey], *, why: Why, priority: int, cause: str) -> list[Job]:
+    async def request(
+        self, keys: Sequence[CacheKey], *, why: Why, priority: int, cause: str, recompute: bool = False
+    ) -> list[Job]:
         """The jobs that are in Kafka now; a key whose entity nobody has published an event of is left out."""
+        make = partial(self._make, why=why, priority=priority, cause=cause, recompute=recompute)
         parts = [keys[start : start + MOST_AT_ONCE] for start in range(0, len(keys), MOST_AT_ONCE)]
         turns = asyncio.Semaphore(MOST_PARTS)
 
         async def one(part: Sequence[CacheKey]) -> list[Job]:
             async with turns:
-                made = await self._make(part, why=why, priority=priority, cause=cause)
+                made = await make(part)
                 await self._emit(made)
                 return made
 
@@ -116,25 +120,25 @@ class JobRequester:
             await self._ledger.flush()
         return jobs
 
-    async def _make(self, keys: Sequence[CacheKey], *, why: Why, priority: int, cause: str) -> list[Job]:
+    async def _make(
+        self, keys: Sequence[CacheKey], *, why: Why, priority: int, cause: str, recompute: bool
+    ) -> list[Job]:
         inputs = await self._inputs(keys)
         return [
-            self._job(key, found, why=why, priority=priority, cause=cause)
+            new_job(
+                key,
+                cause=cause,
+                user_id=found.user_id,
+                priority=priority,
+                why=why,
+                created_at=millis(self._clock.now()),
+                input_version=found.input_version,
+                payload=bytes(found.payload),
+                recompute=recompute,
+            )
             for key, found in zip(keys, inputs, strict=True)
             if found is not None
         ]
-
-    def _job(self, key: CacheKey, found: EntityInput, *, why: Why, priority: int, cause: str) -> Job:
-        return new_job(
-            key,
-            cause=cause,
-            user_id=found.user_id,
-            priority=priority,
-            why=why,
-            created_at=millis(self._clock.now()),
-            input_version=found.input_version,
-            payload=bytes(found.payload),
-        )
 
     async def _emit(self, jobs: Sequence[Job]) -> None:
         """All of them, or `UnavailableError`: those that Kafka did not take count as cancelled."""

@@ -162,9 +162,13 @@ class Operations:
 
     async def _retry(self, record: JobRecord) -> Job | None:
         key = CacheKey.parse(record.facts.key, self._of.tasks)
-        # A refresh, because the failure is still cached and would be taken for an answer.
+        # The failure is still cached and would be taken for an answer.
         jobs = await self._of.jobs.request(
-            [key], why=Why.REFRESH, priority=Priority.OPERATOR, cause=f"retry/{uuid.uuid4().hex}"
+            [key],
+            why=Why(record.facts.why),
+            priority=Priority.OPERATOR,
+            cause=f"retry/{uuid.uuid4().hex}",
+            recompute=True,
         )
         return jobs[0] if jobs else None
 

@@ -47,7 +47,9 @@ class Refresher:
         wanted = await self._of_owner(spec, ids[:MOST_A_REFRESH], filters)
         keys = [CacheKey(spec.name, spec.entity, one) for one in wanted]
         cause = f"refresh/{uuid.uuid4().hex}"
-        return await self._jobs.request(keys, why=Why.REFRESH, priority=Priority.REFRESH, cause=cause)
+        return await self._jobs.request(
+            keys, why=Why.REFRESH, priority=Priority.REFRESH, cause=cause, recompute=True
+        )
 
     async def _with_answers(self, spec: TaskSpec, filters: Filters) -> list[str]:
         now = millis(self._clock.now())

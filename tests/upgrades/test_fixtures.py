@@ -52,6 +52,12 @@ def test_jobs_are_read(folder: Path) -> None:
 
 
 @EVERY_VERSION
+def test_refreshes_and_changes_are_still_computed_again(folder: Path) -> None:
+    jobs = [decode_job(unpack(one["value"])) for one in read(folder, "jobs")]
+    assert {job.why for job in jobs if job.recompute} == {Why.REFRESH, Why.CHANGED}
+
+
+@EVERY_VERSION
 def test_what_a_newer_version_adds_to_a_job_is_ignored(folder: Path) -> None:
     for one in read(folder, "jobs"):
         newer = {**msgspec.json.decode(unpack(one["value"])), "added_later": {"a": [1]}}

@@ -26,6 +26,11 @@ def job_of(api: httpx.Client, key: str, status: str) -> dict[str, Any]:
     return wait_until(look, what=f"a {status} job for {key}")
 
 
+def ended(api: httpx.Client, job_id: str) -> dict[str, Any] | None:
+    job: dict[str, Any] = api.get(f"/jobs/{job_id}").json()["job"]
+    return job if job["status"] in {"completed", "skipped", "failed"} else None
+
+
 def audited(api: httpx.Client, action: str, target: str) -> bool:
     entries = api.get("/audit", params={"limit": 100}).json()["entries"]
     return any(one["action"] == action and target in one["target"] for one in entries)
@@ -56,8 +61,12 @@ def test_an_ended_job_is_retried_as_a_new_one(api: httpx.Client, user: str, comp
     old = job_of(api, f"dashboard_data:user:{user}", "completed")
     answer = api.post(f"/jobs/{old['id']}/retry")
     assert answer.status_code == 202
-    assert answer.json()["job_id"] != old["id"]
+    new_id = answer.json()["job_id"]
+    assert new_id != old["id"]
     assert audited(api, "retry", old["id"])
+    # Computed again although its answer is fresh, and still counted as what it was asked for first.
+    again = wait_until(lambda: ended(api, new_id), what="the end of the new job")
+    assert (again["status"], again["priority"], again["why"]) == ("completed", 9, old["why"])
 
 
 def test_a_job_nobody_knows_is_a_404(api: httpx.Client) -> None:

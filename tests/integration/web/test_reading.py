@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from tests.support.waiting import wait_until
+
 Computed = Callable[[str], dict[str, object]]
 
 
@@ -46,6 +48,25 @@ def test_readers_of_the_same_missing_key_share_one_job(api: httpx.Client, user: 
     with ThreadPoolExecutor(8) as pool:
         ids = set(pool.map(read, range(16)))
     assert len(ids) == 1
+
+
+@pytest.mark.parametrize(("urgent", "expected"), [(True, ("demand", 10)), (False, ("refresh", 3))])
+def test_a_reader_may_want_a_fresh_answer_again(
+    api: httpx.Client, user: str, computed: Computed, urgent: bool, expected: tuple[str, int]
+) -> None:
+    first = computed(user)
+    # Whoever asks again a moment later joins the first demand.
+    body = {"keys": [key_of(user)], "refresh": True, "urgent": urgent}
+    asked = wait_until(lambda: _asked_anew(api, body), what="a job of its own")
+    wait_until(lambda: computed(user)["job_id"] == asked["job_id"], what="the new answer")
+    again = api.get(f"/jobs/{asked['job_id']}").json()["job"]
+    assert (again["why"], again["priority"]) == expected
+    assert asked["job_id"] != first["job_id"]
+
+
+def _asked_anew(api: httpx.Client, body: dict[str, object]) -> dict[str, object] | None:
+    asked: dict[str, object] = api.post("/demand", json=body).json()["jobs"][0]
+    return None if asked["joined"] else asked
 
 
 def test_an_entity_nobody_published_is_said_to_be_unknown(api: httpx.Client, user: str) -> None:

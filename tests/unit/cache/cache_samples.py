@@ -25,7 +25,13 @@ def fresh_key(task: str = "ctr_prediction", entity: str = "video") -> CacheKey:
 
 
 def job(
-    key: CacheKey, version: int = 1, *, cause: str = "1", why: Why = Why.UPLOAD, created_at: int = 0
+    key: CacheKey,
+    version: int = 1,
+    *,
+    cause: str = "1",
+    why: Why = Why.UPLOAD,
+    created_at: int = 0,
+    recompute: bool = False,
 ) -> Job:
     return new_job(
         key,
@@ -35,6 +41,7 @@ def job(
         why=why,
         created_at=created_at,
         input_version=version,
+        recompute=recompute,
     )
 
 

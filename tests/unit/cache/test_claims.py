@@ -125,8 +125,8 @@ async def test_a_release_leaves_no_answer_and_no_lease(store: AnswerStore) -> No
     assert await verdict_of(store, claim(job(key, cause="2"))) == "run"
 
 
-@pytest.mark.parametrize("why", [Why.REFRESH, Why.CHANGED])
-async def test_a_refresh_recomputes_what_was_there_before_it(
+@pytest.mark.parametrize("why", [Why.REFRESH, Why.DEMAND])
+async def test_a_recomputation_replaces_what_was_there_before_it(
     store: AnswerStore, clock: ManualClock, why: Why
 ) -> None:
     key = fresh_key()
@@ -134,7 +134,9 @@ async def test_a_refresh_recomputes_what_was_there_before_it(
     await store.claim([held])
     await end(store, finish(held, clock))
     clock.advance(1.0)
-    again = claim(job(key, why=why, cause="r", created_at=millis(clock.now())))
+    made_at = millis(clock.now())
+    assert await verdict_of(store, claim(job(key, why=why, cause="n", created_at=made_at))) == "fresh"
+    again = claim(job(key, why=why, cause="r", created_at=made_at, recompute=True))
     assert await verdict_of(store, again) == "run"
     assert await end(store, finish(again, clock, result="again")) == "written"
     assert await verdict_of(store, claim(again.job)) == "fresh"

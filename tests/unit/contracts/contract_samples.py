@@ -45,13 +45,15 @@ def event_data(draw: st.DrawFn) -> tuple[str, dict[str, object]]:
 
 @st.composite
 def jobs(draw: st.DrawFn) -> Job:
+    why = draw(st.sampled_from(Why))
     task = draw(st.sampled_from(sorted(BUILTIN_TASKS)))
     return new_job(
         CacheKey(task, BUILTIN_TASKS[task].entity, draw(ids)),
         cause=draw(attributes),
         user_id=draw(ids),
         priority=draw(st.integers(1, 10)),
-        why=draw(st.sampled_from(Why)),
+        why=why,
+        recompute=why in (Why.REFRESH, Why.CHANGED) or draw(st.booleans()),
         created_at=draw(st.integers(0, 10**14 - 1)),
         input_version=draw(st.integers(0, 2**63 - 1)),
         payload=msgspec.json.encode(draw(json_values)),

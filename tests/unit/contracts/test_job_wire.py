@@ -40,6 +40,16 @@ def test_another_cause_is_another_job(cause: str, other: str) -> None:
     assert same == (cause == other)
 
 
+def test_only_a_recomputation_says_so_in_its_record() -> None:
+    assert b"recompute" not in encode_job(JOB)
+    assert decode_job(changed(recompute=True)).recompute
+
+
+@pytest.mark.parametrize("why", list(Why))
+def test_records_from_before_the_flag_keep_their_meaning(why: Why) -> None:
+    assert decode_job(changed(why=why)).recompute == (why in {Why.REFRESH, Why.CHANGED})
+
+
 def test_unknown_fields_are_left_to_newer_releases() -> None:
     assert decode_job(changed(colour="red")) == JOB
 

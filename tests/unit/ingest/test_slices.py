@@ -153,7 +153,7 @@ def test_a_change_invalidates_what_was_there_and_asks_for_it_anew() -> None:
     effects = stream.process(record("entity.changed", change, at_ms=START_MS + 5_000))
     assert sum(tasks(effects, Why.CHANGED).values()) == 6
     jobs = [outgoing.job for outgoing in effects.jobs]
-    assert {job.priority for job in jobs} == {5}
+    assert {(job.priority, job.recompute) for job in jobs} == {(5, True)}
     assert set(effects.invalidated) == {job.key for job in jobs}
     # A worker may have begun before Redis hears of the invalidation: that answer must stay.
     assert all(at < job.created_at for at in effects.invalidated.values() for job in jobs)

@@ -43,7 +43,8 @@ async def test_a_failed_refresh_leaves_the_usable_answer(station: Station) -> No
     assert await station.process(first) is None
     station.clock.advance(10)
     station.handler(raises(HandlerError("bug")))
-    refresh = queued(input_version=7, why=Why.REFRESH, cause="again", created_at=millis(station.clock.now()))
+    now_ms = millis(station.clock.now())
+    refresh = queued(input_version=7, why=Why.REFRESH, recompute=True, cause="again", created_at=now_ms)
     refresh.attempt = 2
 
     assert await station.process(refresh) is None
