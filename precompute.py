@@ -28,6 +28,7 @@ from streams.settings import load_settings
 __all__ = ["CACHE_TTL", "ActionPredictor", "Client", "PrecomputeTaskType", "Precomputer", "handler"]
 
 _BASE = "/api/precompute"
+_CLOSED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 _TIMEOUT_S = 30.0
 
 
@@ -161,9 +162,18 @@ class Precomputer:
         found: list[str] = self._call("POST", path, body)["task_ids"]
         return found
 
+    def _request(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+        try:
+            return self._http.request(method, path, json=body)
+        except _CLOSED:
+            # A kept connection may be closed just as a request is sent over it; reading twice is harmless.
+            if method != "GET":
+                raise
+            return self._http.request(method, path, json=body)
+
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
-            response = self._http.request(method, path, json=body)
+            response = self._request(method, path, body)
             answer: dict[str, Any] = response.json()
         except (httpx.HTTPError, ValueError) as exc:
             raise UnavailableError(f"no API answers at {self._http.base_url}: {exc}") from exc

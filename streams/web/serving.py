@@ -5,9 +5,14 @@ from __future__ import annotations
 import socket
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from streams.settings import Settings
 from streams.web.app import create_app
+
+#: Longer than the other end keeps an idle connection: httpx 5 s, nginx and cloud load balancers 60 s. Where both
+#: stop at the same second (5 s is uvicorn's own), a request that is just being sent gets no response.
+KEEP_ALIVE_S = 75
 
 
 class ApiServer(uvicorn.Server):
@@ -23,22 +28,25 @@ class ApiServer(uvicorn.Server):
         return None if self.is_listening else "the port is not open yet"
 
 
+def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=int(settings.grace_s),
+        server_header=False,
+    )
+
+
 def serve(settings: Settings) -> None:
     """Returns after SIGTERM or SIGINT, when open requests have ended or their grace is over."""
     app = create_app(settings)
-    server = ApiServer(
-        uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            loop="uvloop",
-            http="httptools",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=int(settings.grace_s),
-            server_header=False,
-        )
-    )
+    server = ApiServer(server_config(app, settings))
     app.state.services.health.add_ready("http", server.readiness)
     server.run()
     if not server.started:
