@@ -10,8 +10,8 @@ from starlette.types import ASGIApp
 from streams.settings import Settings
 from streams.web.app import create_app
 
-#: Longer than the other end keeps an idle connection: httpx 5 s, nginx and cloud load balancers 60 s. Where both
-#: stop at the same second (5 s is uvicorn's own), a request that is just being sent gets no response.
+#: Longer than the other end keeps an idle connection: httpx 5 s, nginx and cloud load balancers 60 s. Where
+#: both stop at the same second (5 s is uvicorn's own), a request that is just being sent gets no response.
 KEEP_ALIVE_S = 75
 
 
