@@ -75,7 +75,6 @@ def _hardware() -> dict[str, Any]:
         "cpu": model,
         "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-        "kernel": platform.release(),
     }
 
 
@@ -124,7 +123,7 @@ def _page(facts: dict[str, Any]) -> list[str]:
         "",
         "## Machine",
         "",
-        f"{made['cpu']}, {made['cores']} cores, {made['memory_gb']} GB, {made['system']} {made['kernel']},",
+        f"{made['cpu']}, {made['cores']} cores, {made['memory_gb']} GB, {made['system']},",
         f"Python {made['python']}. CPU times compare between machines by the fixed loop of each report.",
         "",
         "## Versions",
