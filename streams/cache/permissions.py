@@ -36,7 +36,6 @@ SHARED_KINDS = (
     "reads",
     "result",
     "scorecards",
-    "starts",
     "unread",
     "units",
     "versions",
