@@ -77,6 +77,19 @@ _QUALITY = Row(
             ],
         ),
         Graph(
+            title="Gain of the version in the shadow",
+            why="Log-loss it saves, in nats, and its interval, mean of the processes: above zero it is better.",
+            unit="short",
+            queries=[Query("avg by (bound) (precompute_predictor_shadow_gain{@})", "{{bound}}")],
+            signed=True,
+        ),
+        Graph(
+            title="Training wanted",
+            why="1 since the log-loss of the version that serves rose for good, until another one serves.",
+            unit="short",
+            queries=[Query("max(precompute_predictor_training_wanted{@})", "wanted")],
+        ),
+        Graph(
             title="Processes by version of the model",
             why="More than one outside a promotion is a rollout that stopped half-way.",
             unit="short",
@@ -99,6 +112,18 @@ _ACTING = Row(
                 Query("sum by (action_taken) (rate(precompute_predictions_total{@}[$r]))", "{{action_taken}}")
             ],
             stacked=True,
+        ),
+        Graph(
+            title="Load, as decisions see it",
+            why="Share of the fleet's capacity in use: the higher, the surer a prediction must be.",
+            unit="percentunit",
+            queries=[Query("max(precompute_predictor_load{@})", "load")],
+        ),
+        Graph(
+            title="Left of the global budget",
+            why="Computing seconds of its window of five minutes; at zero nothing predicted is computed.",
+            unit="s",
+            queries=[Query("min(precompute_predicted_seconds_left{@})", "left")],
         ),
         Graph(
             title="Lift in hit rate",
