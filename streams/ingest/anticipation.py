@@ -28,7 +28,7 @@ class Anticipation(Protocol):
         ...
 
     def expect(self, found: Sequence[Speculation]) -> None:
-        """Remembers what was predicted, to be compared with what comes."""
+        """Remembers what was predicted, to be compared with what comes; gives back what is fresh."""
         ...
 
 
@@ -76,6 +76,7 @@ class Anticipator:
         return found
 
     def expect(self, found: Sequence[Speculation]) -> None:
+        self._speculator.give_back(found)
         for one in found:
             acted_on = [shown.action for shown in one.shown.predictions if shown.acted_on]
             self._scores.expect(one.shown.user_id, one.prediction, acted_on)

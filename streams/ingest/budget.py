@@ -39,6 +39,11 @@ class GlobalBudget:
         self._turn()
         self._untold += seconds
 
+    def give_back(self, seconds: float) -> None:
+        """What was spent a moment ago and is not needed; of an earlier window it is lost."""
+        self._turn()
+        self._untold = max(self._untold - seconds, -self._together)
+
     async def exchange(self, redis: aioredis.Redis, names: RedisNames) -> None:
         """Tells the others what was spent, and hears what they did; raises redis-py's errors."""
         self._turn()

@@ -91,8 +91,7 @@ class Conditions:
         """Takes jobs from the user's budget of this hour, and their computing time from everybody's."""
         if not jobs:
             return
-        # A held-out job is not run.
-        self.budget.spend(self.seconds([job.task for job in jobs if job.group is Group.TREATMENT]))
+        self.budget.spend(self._seconds_run(jobs))
         now = self._clock.monotonic()
         began, spent = self._spent.get(user_id, (now, 0))
         over = now - began >= HOUR_S
@@ -100,6 +99,20 @@ class Conditions:
         self._spent.move_to_end(user_id)
         if len(self._spent) > MOST_USERS:
             self._spent.popitem(last=False)
+
+    def give_back(self, user_id: str, jobs: Sequence[Job]) -> None:
+        """Undoes `spend` for jobs that are not emitted."""
+        if not jobs:
+            return
+        self.budget.give_back(self._seconds_run(jobs))
+        found = self._spent.get(user_id)
+        if found is not None:
+            began, spent = found
+            self._spent[user_id] = (began, max(0, spent - len(jobs)))
+
+    def _seconds_run(self, jobs: Sequence[Job]) -> float:
+        """A held-out job is not run."""
+        return self.seconds([job.task for job in jobs if job.group is Group.TREATMENT])
 
     def _spent_by(self, user_id: str) -> int:
         began, spent = self._spent.get(user_id, (0.0, 0))

@@ -52,6 +52,7 @@ def _without(found: Speculation, fresh: frozenset[str]) -> Speculation:
         msgspec.structs.replace(found.shown, predictions=shown),
         found.prediction,
         tuple(job for job in found.jobs if job.key not in fresh),
+        fresh=tuple(job for job in found.jobs if job.key in fresh),
     )
 
 

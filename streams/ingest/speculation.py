@@ -43,11 +43,12 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Speculation(msgspec.Struct, frozen=True):
-    """What was predicted for a user, and the jobs it is worth."""
+    """What was predicted for a user, and the jobs it is worth; `fresh`: those that have their answers."""
 
     shown: UserPredictions
     prediction: Prediction
     jobs: tuple[Job, ...]
+    fresh: tuple[Job, ...] = ()
 
 
 class Speculator:
@@ -71,6 +72,11 @@ class Speculator:
                 for one, prediction in zip(part, predictions, strict=True)
             ]
         return found
+
+    def give_back(self, found: Sequence[Speculation]) -> None:
+        """What is fresh already was paid for when it was decided, and is not computed."""
+        for one in found:
+            self._conditions.give_back(one.shown.user_id, one.fresh)
 
     def _decide(self, asked: Asked, prediction: Prediction, inputs: Inputs, now_ms: int) -> Speculation:
         subjects = Subjects(asked.history, inputs)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 import redis.asyncio as aioredis
-from ingest_samples import FixedModel, Stream, record
+from ingest_samples import GAP_MS, START_MS, FixedModel, Stream, record
 
 from predictor.policy import WhyNot
+from streams.cache.codec import encode_stored
 from streams.cache.names import RedisNames
 from streams.cache.presence import WorkerInfo
 from streams.contracts.clock import ManualClock
 from streams.contracts.errors import ConfigurationError
 from streams.contracts.jobs import Group, Why
+from streams.contracts.results import StoredResult
 from streams.ingest.budget import WINDOW_S, GlobalBudget
 from streams.ingest.conditions import ConditionsConfig
 from streams.ingest.effects import Effects
+from streams.ingest.freshness import FreshnessFilter
 from streams.ingest.load import SMOOTHED_OVER_S, FleetLoad
+from streams.ingest.state import Inputs, UserStates
 
 NAMES = RedisNames("budget")
 #: A budget of an hour that leaves so many seconds to each window.
@@ -75,6 +80,70 @@ def test_a_user_s_own_budget_is_named_first() -> None:
     assert why_not(ask(stream, "u1")) == WhyNot.USER_BUDGET
     stream.clock.advance(3601.0)
     assert predicted(ask(stream, "u1")) == 1
+
+
+async def test_what_is_fresh_already_costs_no_budget(client: aioredis.Redis) -> None:
+    """Neither the user's, nor everybody's."""
+    stream = Stream(conditions=ConditionsConfig(user_budget=1, global_budget_s=2 * A_WINDOW_S))
+    freshness = FreshnessFilter(client, NAMES, stream.clock)
+    await client.set(NAMES.result("dashboard_data:user:u1"), fresh_answer("dashboard_data:user:u1"))
+    for _ in range(3):
+        assert await ask_for_more(stream, freshness, "u1") == (0, WhyNot.ALREADY_FRESH)
+    assert stream.conditions.budget.left == 2
+    await client.delete(NAMES.result("dashboard_data:user:u1"))
+    assert await ask_for_more(stream, freshness, "u1") == (1, None)
+    assert await ask_for_more(stream, freshness, "u1") == (0, WhyNot.USER_BUDGET)
+    assert stream.conditions.budget.left == 1
+
+
+async def ask_for_more(stream: Stream, freshness: FreshnessFilter, user: str) -> tuple[int, str | None]:
+    """An action through the filter, as the role does it."""
+    acted = record("user.acted", {"action": "view_roas"}, user=user)
+    effects = stream.processor.process([acted], UserStates(stream.users, GAP_MS), Inputs(stream.inputs))
+    found = await freshness.apply(effects.speculations)
+    effects.adopt(found)
+    stream.anticipation.expect(found)
+    return predicted(effects), why_not(effects)
+
+
+def fresh_answer(key: str) -> bytes:
+    return encode_stored(
+        StoredResult(
+            key=key,
+            task=key.partition(":")[0],
+            job_id="1" * 24,
+            why=Why.DEMAND,
+            handler_version="1",
+            input_version=0,
+            started_at=START_MS,
+            computed_at=START_MS,
+            expires_at=START_MS + 600_000,
+            compute_ms=1.0,
+            result=msgspec.Raw(b"1"),
+        )
+    )
+
+
+def test_a_window_gets_back_no_more_than_was_spent_in_it() -> None:
+    clock = ManualClock()
+    budget = GlobalBudget(10 * A_WINDOW_S, clock)
+    budget.spend(4.0)
+    budget.give_back(1.0)
+    assert budget.left == 7.0
+    clock.advance(WINDOW_S)
+    budget.give_back(3.0)
+    assert budget.left == 10.0
+
+
+async def test_what_the_others_were_told_of_is_given_back_to_them_too(client: aioredis.Redis) -> None:
+    clock = ManualClock()
+    one, two = (GlobalBudget(10 * A_WINDOW_S, clock) for _ in range(2))
+    one.spend(4.0)
+    await one.exchange(client, NAMES)
+    one.give_back(4.0)
+    await one.exchange(client, NAMES)
+    await two.exchange(client, NAMES)
+    assert (one.left, two.left) == (10.0, 10.0)
 
 
 def test_without_a_budget_nothing_is_acted_on() -> None:
