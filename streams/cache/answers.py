@@ -9,7 +9,7 @@ import redis.asyncio as aioredis
 
 from streams.cache import scripts
 from streams.cache.cluster import is_cluster
-from streams.cache.codec import encode_stored, time_digits, version_digits
+from streams.cache.codec import VERSION_DIGITS, encode_stored, time_digits
 from streams.cache.names import RedisNames
 from streams.cache.scripting import Argument, Script, send_many
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
@@ -18,6 +18,9 @@ from streams.contracts.results import StoredResult
 
 #: A count of starts that nobody touches for a day is of a job that went elsewhere.
 KEEP_MS = 86_400_000
+
+
+_set = msgspec.structs.force_setattr
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -30,8 +33,9 @@ class Claim(msgspec.Struct, frozen=True):
     lease: str = ""
 
     def __post_init__(self) -> None:
-        lease = f"{self.token} {self.job.id} {version_digits(self.job.input_version)}"
-        msgspec.structs.force_setattr(self, "lease", lease)
+        job = self.job
+        # A job's version fits its digits.
+        _set(self, "lease", f"{self.token} {job.id} {job.input_version:0{VERSION_DIGITS}d}")
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -166,6 +170,7 @@ class AnswerStore:
         keys: list[str] = []
         args: list[Argument] = [KEEP_MS, len(finishes), len(self._heads[0]) - 1, self._channel_head]
         lists: dict[str, int] = {}
+        numbers: dict[tuple[str, bool], tuple[int, int]] = {}
         for end in finishes:
             keys += self._keys(end.claim.job.key)
             stored = end.stored
@@ -175,16 +180,23 @@ class AnswerStore:
             score, answered, unread = 0, 0, 0
             if not self._notes_apart:
                 score = stored.computed_at + end.ttl_ms
-                numbers = [lists.setdefault(name, len(lists) + 1) for name in self._lists_of(stored)]
-                answered, unread = numbers[0], numbers[-1]
+                kind = (stored.task, _is_ahead(stored))
+                found = numbers.get(kind)
+                if found is None:
+                    found = numbers[kind] = self._numbers_of(stored, lists)
+                answered, unread = found
             answer = encode_stored(stored)
             args += (end.claim.lease, end.started_at, end.ttl_ms, answer, end.message)
             args += (score, answered, unread)
-        found: list[bytes] = await self._finish([*keys, *lists], args)
-        verdicts = [VERDICTS[verdict] for verdict in found]
+        verdicts = [VERDICTS[verdict] for verdict in await self._finish([*keys, *lists], args)]
         if self._notes_apart:
             await self._note(finishes, verdicts)
         return verdicts
+
+    def _numbers_of(self, stored: StoredResult, lists: dict[str, int]) -> tuple[int, int]:
+        """The first and the last of its lists by their places among all, beginning with 1."""
+        places = [lists.setdefault(name, len(lists) + 1) for name in self._lists_of(stored)]
+        return places[0], places[-1]
 
     def _lists_of(self, stored: StoredResult) -> tuple[str, ...]:
         found = self._lists.get(stored.task)
@@ -193,7 +205,7 @@ class AnswerStore:
                 self._names.index(stored.task),
                 self._names.unread(stored.task),
             )
-        return found if stored.is_available and stored.why is not Why.DEMAND else found[:1]
+        return found if _is_ahead(stored) else found[:1]
 
     async def _note(self, finishes: Sequence[Finish], verdicts: Sequence[str]) -> None:
         """On a cluster the lists lie in other slots than the answers."""
@@ -216,3 +228,8 @@ class AnswerStore:
     def _keys(self, key: str) -> tuple[str, str, str]:
         answer, lease, mark = self._heads
         return (f"{answer}{key}}}", f"{lease}{key}}}", f"{mark}{key}}}")
+
+
+def _is_ahead(stored: StoredResult) -> bool:
+    """Whether it was computed before anybody asked."""
+    return stored.reason is None and stored.why is not Why.DEMAND

@@ -33,18 +33,9 @@ _MOST_BYTES = 64 * 1024 * 1024
 
 def time_digits(ms: int) -> str:
     """A time in the header's form; raises ValueError where it does not fit."""
-    return _digits(ms, TIME_DIGITS)
-
-
-def version_digits(version: int) -> str:
-    """An input version in the header's form; raises ValueError where it does not fit."""
-    return _digits(version, VERSION_DIGITS)
-
-
-def _digits(number: int, width: int) -> str:
-    text = f"{number:0{width}d}"
-    if number < 0 or len(text) > width:
-        raise ValueError(f"{number} does not fit {width} digits")
+    text = f"{ms:0{TIME_DIGITS}d}"
+    if ms < 0 or len(text) > TIME_DIGITS:
+        raise ValueError(f"{ms} does not fit {TIME_DIGITS} digits")
     return text
 
 

@@ -19,9 +19,10 @@ COUNTER_OF = {"fresh": "cache_hits", "stale": "cache_hits"}
 
 
 class FirstReads(msgspec.Struct, frozen=True):
-    """Precomputed answers that were read for the first time, and the seconds it took to compute them."""
+    """Precomputed answers of a cause that were read for the first time, and the seconds they took."""
 
     task: str
+    why: str
     count: int
     compute_s: float
 
@@ -31,12 +32,12 @@ class ReadTally:
 
     def __init__(self, names: RedisNames) -> None:
         self._names = names
-        #: Key to when it was last read (ms) and what it cost to compute (ms).
-        self._keys: dict[str, tuple[int, float]] = {}
+        #: Key to when it was last read (ms), what it cost to compute (ms), and what asked for it.
+        self._keys: dict[str, tuple[int, float, str]] = {}
 
-    def note(self, key: str, at_ms: int, compute_ms: float) -> None:
+    def note(self, key: str, at_ms: int, compute_ms: float, why: str) -> None:
         if len(self._keys) < MOST_KEYS:
-            self._keys[key] = (at_ms, compute_ms)
+            self._keys[key] = (at_ms, compute_ms, why)
 
     async def flush(self, redis: Any) -> list[FirstReads]:
         """Sends what was gathered; it is lost where Redis is away, as redis-py's error says."""
@@ -56,7 +57,8 @@ class ReadTally:
         for task, members in by_task.items():
             next(answers)
             first = [key for key in members if next(answers)]
-            if first:
-                saved = sum(keys[key][1] for key in first) / 1000
-                found.append(FirstReads(task, len(first), saved))
+            by_why: dict[str, list[float]] = {}
+            for key in first:
+                by_why.setdefault(keys[key][2], []).append(keys[key][1])
+            found += [FirstReads(task, why, len(ms), sum(ms) / 1000) for why, ms in by_why.items()]
         return found

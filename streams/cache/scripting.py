@@ -5,75 +5,21 @@ redis-py's asyncio client packs commands in Python, which for a batch of claims 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, cast
-from weakref import WeakKeyDictionary, ref
 
 import hiredis
 import redis.asyncio as aioredis
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, ResponseError
 
 from streams.cache.cluster import is_cluster
+from streams.cache.wire import held_by
 
 Argument = str | bytes | int
 
 #: Its stub asks for a tuple of one.
 _pack = cast("Callable[[tuple[Argument, ...]], bytes]", hiredis.pack_command)
-
-
-#: Claims, ends, renewals and the ledger: calls at the same time.
-MOST_SPARE = 4
-
-
-class HeldConnections:
-    """Connections of a client's pool that are kept between calls.
-
-    redis-py takes a connection, looks whether it is sound, bounds the sending with a task and the reading
-    with a timer, and gives it back: four times the work of the call itself. Closing the client closes them.
-    """
-
-    def __init__(self, pool: Any) -> None:
-        #: Weak, since it is the pool that this is kept for.
-        self._pool: Callable[[], Any] = ref(pool)
-        self._spare: list[Any] = []
-
-    async def ask(self, packed: bytes) -> Any:
-        """One command's answer; raises redis-py's errors, TimeoutError after the client's own bound."""
-        if self._spare:
-            with contextlib.suppress(RedisConnectionError, ConnectionError):
-                # The server may have ended it while nobody used it; what is sent here may be sent twice.
-                return await self._ask(self._spare.pop(), packed)
-        return await self._ask(await self._pool().get_connection(), packed)
-
-    async def _ask(self, connection: Any, packed: bytes) -> Any:
-        bound_s, connection.socket_timeout = connection.socket_timeout, None
-        try:
-            async with asyncio.timeout(bound_s):
-                await connection.send_packed_command([packed], check_health=False)
-                return await connection.read_response()
-        except BaseException as exc:
-            if not isinstance(exc, ResponseError):
-                # A reply that was not read must not become another call's.
-                await connection.disconnect(nowait=True)
-            raise
-        finally:
-            connection.socket_timeout = bound_s
-            if len(self._spare) < MOST_SPARE and connection.is_connected:
-                self._spare.append(connection)
-            else:
-                await self._pool().release(connection)
-
-
-_held: WeakKeyDictionary[Any, HeldConnections] = WeakKeyDictionary()
-
-
-def _held_of(redis: aioredis.Redis) -> HeldConnections:
-    pool = redis.connection_pool
-    return _held.setdefault(pool, HeldConnections(pool))
 
 
 class Script:
@@ -82,7 +28,7 @@ class Script:
     def __init__(self, redis: aioredis.Redis, text: str) -> None:
         self._redis = redis
         # A cluster's client finds the node of each call by itself.
-        self._connections = None if is_cluster(redis) else _held_of(redis)
+        self._connections = None if is_cluster(redis) else held_by(redis)
         self._text = text
         self._sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 

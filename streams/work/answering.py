@@ -11,6 +11,8 @@ import msgspec
 
 from streams.cache.answers import Claim, Finish, Grant
 from streams.cache.batching import Batcher
+from streams.cache.counters import FleetCounters
+from streams.cache.uses import ahead_field, is_ahead
 from streams.contracts.clock import Clock, millis
 from streams.contracts.jobs import Job
 from streams.contracts.results import NO_RESULT, StoredResult
@@ -44,6 +46,7 @@ class AnswerWriter:
         leases: LeaseKeeper,
         config: ProcessingConfig,
         clock: Clock,
+        counters: FleetCounters,
     ) -> None:
         self._worker_id = worker_id
         self._tasks = tasks
@@ -53,6 +56,7 @@ class AnswerWriter:
         self._config = config
         self._stale_ms = millis(config.stale_s)
         self._clock = clock
+        self._counters = counters
         self._numbers = itertools.count()
         self.writes = Tally(CACHE_WRITES)
 
@@ -83,7 +87,7 @@ class AnswerWriter:
         self.leases.drop(claim)
         verdict = await self._finishes.submit(self._end(claim, stored, message))
         if stored is not None:
-            self.writes.counts[claim.job.task, verdict] += 1
+            self._count(stored, verdict)
         return verdict
 
     async def finish_all(self, ends: Sequence[tuple[Claim, StoredResult]], message: str) -> list[str]:
@@ -93,9 +97,14 @@ class AnswerWriter:
             self.leases.drop(claim)
             finishes.append(self._end(claim, stored, message))
         verdicts = await self._finishes.submit_many(finishes)
-        for (claim, _), verdict in zip(ends, verdicts, strict=True):
-            self.writes.counts[claim.job.task, verdict] += 1
+        for (_, stored), verdict in zip(ends, verdicts, strict=True):
+            self._count(stored, verdict)
         return verdicts
+
+    def _count(self, stored: StoredResult, verdict: str) -> None:
+        self.writes.counts[stored.task, verdict] += 1
+        if verdict == "written" and is_ahead(stored):
+            self._counters.add(ahead_field(stored.task, stored.why))
 
     def release(self, claim: Claim) -> None:
         """Gives a claim back without waiting: whoever gets the job next must not be blocked by its lease."""

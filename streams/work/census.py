@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 from streams.contracts.jobs import PRIORITIES
@@ -13,17 +12,18 @@ class KeyCensus:
     """Used by the event loop alone."""
 
     def __init__(self) -> None:
-        self._keys: Counter[tuple[str, int]] = Counter()
+        self._keys: dict[tuple[str, int], int] = {}
 
     def add(self, queued: QueuedJob) -> None:
-        self._keys[queued.job.key, queued.job.priority] += 1
+        place = (queued.job.key, queued.job.priority)
+        self._keys[place] = self._keys.get(place, 0) + 1
 
     def remove(self, gone: Iterable[QueuedJob]) -> None:
         for queued in gone:
             place = (queued.job.key, queued.job.priority)
-            self._keys[place] -= 1
-            if not self._keys[place]:
-                del self._keys[place]
+            left = self._keys.pop(place) - 1
+            if left:
+                self._keys[place] = left
 
     def holds(self, key: str, at_least: int) -> bool:
         """Whether a job of that key and at least that priority is here."""

@@ -131,6 +131,8 @@ class Dispatcher(BackgroundService):
             self._wake.clear()
             while not self._halted and (together := self._take()):
                 self._run(self._travel(together), "jobs")
+                # Their claims are sent now: with the next ones' they would all wait for Redis together.
+                await asyncio.sleep(0)
 
     def _take(self) -> list[QueuedJob]:
         """The next jobs that may start, for half of the slots: one half computes, the other writes."""
@@ -144,12 +146,13 @@ class Dispatcher(BackgroundService):
                 continue
             self._limits.started(queued)
             size = self._processor.batch_size(queued.job.task)
-            batch = [queued, *self._queues.take_mates(queued, size - 1)] if size > 1 else [queued]
-            self._running.update((id(one), one) for one in batch)
-            if size > 1:
-                self._run(self._batch(batch), "batch")
-            else:
+            if size == 1:
+                self._running[id(queued)] = queued
                 together.append(queued)
+                continue
+            batch = [queued, *self._queues.take_mates(queued, size - 1)]
+            self._running.update((id(one), one) for one in batch)
+            self._run(self._batch(batch), "batch")
         return together
 
     def _run(self, coroutine: Coroutine[Any, Any, None], name: str = "job") -> asyncio.Task[None]:
@@ -172,11 +175,13 @@ class Dispatcher(BackgroundService):
         for queued in jobs:
             self._running.pop(id(queued), None)
             self._free(queued)
+        self._look_again()
         self._end(jobs, again_s)
 
     def _give_up(self, queued: QueuedJob) -> None:
         self._running.pop(id(queued), None)
         self._free(queued)
+        self._look_again()
 
     async def _batch(self, batch: list[QueuedJob]) -> None:
         try:
@@ -186,6 +191,7 @@ class Dispatcher(BackgroundService):
                 self._running.pop(id(one), None)
             # The first one's slot is the whole batch's.
             self._free(batch[0])
+            self._look_again()
         self._end([one for one, again_s in zip(batch, ends, strict=True) if again_s is None], None)
         for one, again_s in zip(batch, ends, strict=True):
             if again_s is not None:
@@ -198,6 +204,9 @@ class Dispatcher(BackgroundService):
         if parked is not None:
             JOBS_PARKED.dec()
             self._queues.put_first(parked)
+
+    def _look_again(self) -> None:
+        """Something ended: slots may be free, and nothing may run any more."""
         self._changed.set()
         self._wake.set()
 

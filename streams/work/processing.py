@@ -14,6 +14,7 @@ import msgspec
 from handlers.execution import HandlerError
 from streams.cache.answers import Claim, Finish, Grant
 from streams.cache.batching import Batcher
+from streams.cache.counters import FleetCounters
 from streams.contracts.clock import Clock
 from streams.contracts.errors import UnavailableError
 from streams.contracts.jobs import Group
@@ -71,6 +72,7 @@ class JobProcessor:
         reporter: JobReporter,
         config: ProcessingConfig,
         clock: Clock,
+        counters: FleetCounters,
     ) -> None:
         self.executor = executor
         self.answers = AnswerWriter(
@@ -81,6 +83,7 @@ class JobProcessor:
             leases=leases,
             config=config,
             clock=clock,
+            counters=counters,
         )
         self.endings = Endings(
             answers=self.answers, executor=executor, letters=letters, retries=retries, reporter=reporter

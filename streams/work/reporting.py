@@ -8,6 +8,7 @@ from functools import partial
 from streams.cache.counters import FleetCounters
 from streams.cache.ledger import JobLedger, line_of
 from streams.contracts.clock import Clock, millis
+from streams.contracts.jobs import Why
 from streams.contracts.states import Reason, Status
 from streams.ops.children import Children
 from streams.ops.metrics import (
@@ -52,36 +53,45 @@ class JobReporter:
         """Jobs that start at this moment."""
         now_ms = millis(self._clock.now())
         lines = _Lines(Status.PROCESSING, now_ms, self._worker_id)
+        waits: dict[int, list[float]] = {}
         for queued in jobs:
             queued.advance(Status.PROCESSING)
             job = queued.job
-            self._waits.observe((job.priority,), max(0, now_ms - job.created_at) / 1000)
+            waits.setdefault(job.priority, []).append(max(0, now_ms - job.created_at) / 1000)
             self._ledger.add(job, Status.PROCESSING, now_ms, lines[queued.attempt + 1])
+        for priority, values in waits.items():
+            self._waits.observe_all((priority,), values)
 
     def completed(self, jobs: Sequence[tuple[QueuedJob, float]]) -> None:
         """Jobs whose answers were written at this moment, with the seconds that each took."""
         now_ms = millis(self._clock.now())
         lines = _Lines(Status.COMPLETED, now_ms, self._worker_id)
+        #: Durations and ages of those that the metrics do not tell apart.
+        alike: dict[tuple[str, Why, int], tuple[list[float], list[float]]] = {}
         for queued, duration_s in jobs:
             queued.advance(Status.COMPLETED)
             job = queued.job
-            task = job.task
-            labels = (task, job.why)
-            self._durations.observe((task,), duration_s)
             # Since the event got into Kafka: a streams role that is behind makes answers late, too.
             begun_at = job.created_at if job.event_at is None else job.event_at
-            self._ages.observe(labels, max(0, now_ms - begun_at) / 1000)
-            self._seconds.counts[labels] += duration_s
-            self._ends.counts[task, job.priority, Status.COMPLETED] += 1
+            labels = (job.task, job.why, job.priority)
+            found = alike.get(labels)
+            if found is None:
+                found = alike[labels] = ([], [])
+            found[0].append(duration_s)
+            found[1].append(max(0, now_ms - begun_at) / 1000)
             self._ledger.add(job, Status.COMPLETED, now_ms, lines[queued.attempt + 1])
-        self._count([(queued.job.task, duration_s) for queued, duration_s in jobs])
+        for (task, why, priority), (durations, ages) in alike.items():
+            self._durations.observe_all((task,), durations)
+            self._ages.observe_all((task, why), ages)
+            self._seconds.counts[task, why] += sum(durations)
+            self._ends.counts[task, priority, Status.COMPLETED] += len(durations)
+            self._count(task, durations)
 
-    def _count(self, durations: Sequence[tuple[str, float]]) -> None:
+    def _count(self, task: str, durations: Sequence[float]) -> None:
+        computed, seconds = self._fields(task)
         self._counters.add("tasks_completed", len(durations))
-        for task, duration_s in durations:
-            computed, seconds = self._fields(task)
-            self._counters.add(computed)
-            self._counters.add(seconds, duration_s)
+        self._counters.add(computed, len(durations))
+        self._counters.add(seconds, sum(durations))
 
     def skipped(self, queued: QueuedJob, reason: Reason, message: str = "") -> None:
         self._counters.add(f"skipped:{reason.value}")

@@ -74,6 +74,7 @@ class WorkerRole:
             reporter=JobReporter(ledger, counters, self.id, clock),
             config=_processing_config(settings),
             clock=clock,
+            counters=counters,
         )
         self.worker = Worker(settings, processor, letters, clock)
         self.health_server = HealthServer(self._health(), settings.metrics_host, settings.metrics_port)

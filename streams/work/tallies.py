@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from prometheus_client import Counter, Histogram
@@ -37,12 +38,14 @@ class Observations:
         self._counts: dict[Labels, list[int]] = {}
         self._sums: defaultdict[Labels, float] = defaultdict(float)
 
-    def observe(self, labels: Labels, value: float) -> None:
+    def observe_all(self, labels: Labels, values: Sequence[float]) -> None:
         counts = self._counts.get(labels)
         if counts is None:
             counts = self._counts[labels] = self._buckets_of(labels)
-        counts[bisect_left(self._bounds, value)] += 1
-        self._sums[labels] += value
+        bounds = self._bounds
+        for value in values:
+            counts[bisect_left(bounds, value)] += 1
+        self._sums[labels] += sum(values)
 
     def flush(self) -> None:
         for labels, counts in self._counts.items():

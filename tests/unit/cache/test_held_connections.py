@@ -6,7 +6,8 @@ import pytest
 import redis.asyncio as aioredis
 
 from streams.cache.connection import AWAY, connect
-from streams.cache.scripting import MOST_SPARE, Script
+from streams.cache.scripting import Script
+from streams.cache.wire import MOST_SPARE
 from streams.local.valkey import LocalValkey
 from streams.settings import Settings
 from tests.support.eventually import one_turn
@@ -55,6 +56,41 @@ async def test_a_caller_that_leaves_takes_its_unread_answer_along(client: aiored
     with pytest.raises(asyncio.CancelledError):
         await leaving
     assert await script(["k"], ["stays"]) == [b"k", b"stays"]
+
+
+async def test_an_answer_that_comes_too_late_is_nobody_elses(own_valkey: LocalValkey) -> None:
+    client = connect(Settings(redis_url=own_valkey.url))
+    client.connection_pool.connection_kwargs["socket_timeout"] = 0.2
+    script = Script(client, ECHO)
+    await script(["k"], [1])
+    await client.client_pause(400)
+    with pytest.raises(TimeoutError):
+        await script(["k"], ["late"])
+    await client.client_unpause()
+    assert await script(["k"], ["next"]) == [b"k", b"next"]
+    await client.aclose()
+
+
+async def test_a_server_that_became_a_replica_is_left(own_valkey: LocalValkey) -> None:
+    """Behind Sentinel the next connection goes to the new master."""
+    client = connect(Settings(redis_url=own_valkey.url))
+    script = Script(client, "return {redis.call('INCR', KEYS[1])}")
+    await script(["k"], [])
+    await client.execute_command("REPLICAOF", "127.0.0.1", "1")
+    with pytest.raises(AWAY):
+        await script(["k"], [])
+    assert await connections(client) == 0
+    await client.aclose()
+
+
+async def test_a_closed_client_leaves_no_connection(own_valkey: LocalValkey) -> None:
+    client = connect(Settings(redis_url=own_valkey.url))
+    await Script(client, ECHO)(["k"], [1])
+    async with asyncio.timeout(5):
+        await client.aclose()
+    other = connect(Settings(redis_url=own_valkey.url))
+    assert len(await other.client_list(_type="normal")) == 1
+    await other.aclose()
 
 
 async def test_without_a_server_it_says_so_and_comes_back(own_valkey: LocalValkey) -> None:

@@ -13,7 +13,6 @@ from streams.cache.codec import (
     decode_stored,
     encode_stored,
     time_digits,
-    version_digits,
 )
 from streams.contracts.errors import ContractError
 from streams.contracts.results import StoredResult
@@ -78,7 +77,6 @@ def test_a_body_that_unpacks_to_more_than_anybody_reads_is_refused() -> None:
 @given(times, times)
 def test_digits_compare_as_their_numbers(one: int, other: int) -> None:
     assert (time_digits(one) < time_digits(other)) == (one < other)
-    assert (version_digits(one) < version_digits(other)) == (one < other)
 
 
 @pytest.mark.parametrize("number", [-1, 10**14])

@@ -145,6 +145,7 @@ class Station:
             reporter=JobReporter(self.ledger, self.counters, "w", clock),
             config=ProcessingConfig(stale_s=60.0, unavailable_ttl_s=30.0, ttl_jitter=0.0),
             clock=clock,
+            counters=self.counters,
         )
 
     async def start(self) -> None:
