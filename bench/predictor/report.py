@@ -112,16 +112,24 @@ prefixes of 2 and more, the end is not scored. Ordered: 64/16/20, the end is sco
 
 
 def _cost(cost: dict[str, Any]) -> str:
-    rows = [(name, *(cost[name].get(field) for field in _COST_FIELDS)) for name in ("blend", "ngram")]
+    measured = {"blend": "blend", "ngram": "ngram", "control": "a fixed loop"}
+    rows = [
+        (label, *(cost[name].get(field) for field in _COST_FIELDS))
+        for name, label in measured.items()
+        if name in cost
+    ]
+    cpu = f" ({cost['train_cpu_s']} s of CPU)" if "train_cpu_s" in cost else ""
     calibration = " and ".join(f"{value} us" for value in cost.get("calibration_us", ()))
     return f"""
 ## Cost
-Microseconds of CPU time of one thread; every question is another user's. The machine that wrote this report
-(2 shared cores) was not idle, and a busy neighbour slows caches down as well: compare rather than quote. The
-fixed loop of `bench/report.py` took {calibration} before and after (32 us where nobody else computes).
+Microseconds of CPU time of one thread; every question is another user's. Percentiles of a prediction are
+those of the median among five rounds; "a fixed loop" is arithmetic of about the same length, measured in the
+same way: what of p99 is not the predictor's. The machine that wrote this report (2 shared
+cores) was not idle, and a busy neighbour slows caches down as well: compare rather than quote. The loop of
+`bench/report.py` took {calibration} before and after (32 us where nobody else computes).
 
 {_table(("model", "predict p10", "predict p50", "predict p99", "observe p50", "512 at once, each"), rows)}
-Training on {cost["train_positions"]} positions took {cost["train_s"]} s on two cores; the forest is \
+Training on {cost["train_positions"]} positions took {cost["train_s"]} s on two cores{cpu}; the forest is \
 {cost["forest_bytes"] / 1e6:.1f} MB. The windows of 100,000 users with 100 actions each take \
 {cost["users_bytes"] / 1e6:.0f} MB.
 """

@@ -6,6 +6,7 @@ import pytest
 
 from bench.predictor.cache_replay import TTL_MS, Asked, replay_shared, replay_single_use
 from bench.predictor.oracle import oracle_top1
+from bench.predictor.report import render
 from predictor.dataset import Record
 
 
@@ -45,3 +46,22 @@ def test_shared_answers_serve_until_their_time_and_demand_keeps_its_own():
 def test_what_nobody_reads_is_waste():
     found = replay_shared([Asked("u", 0, {1: 0.9, 2: 0.9}, 1)], 0.5)
     assert found.unread == pytest.approx(0.5)
+
+
+def _rendered(**more):
+    times = {f"predict_p{percent}_us": float(percent) for percent in (10, 50, 99)}
+    cost = {"blend": times, "ngram": times, "calibration_us": [32.0, 33.0], "train_s": 40.0}
+    cost |= {"train_positions": 9, "forest_bytes": 1, "users_bytes": 1, **more}
+    return render({"action_logs": {}, "process_logs": {}, "cost": cost})
+
+
+def test_the_cost_is_reported_next_to_what_the_machine_does_alone():
+    text = _rendered(control={"predict_p99_us": 123.0}, train_cpu_s=61.5)
+    assert "| a fixed loop | - | - | 123.000 | - | - |" in text
+    assert "40.0 s on two cores (61.5 s of CPU)" in text
+
+
+def test_figures_measured_before_there_was_a_control_are_still_rendered():
+    text = _rendered()
+    assert "| a fixed loop |" not in text
+    assert "40.0 s on two cores;" in text
