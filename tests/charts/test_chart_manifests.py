@@ -251,6 +251,62 @@ def test_the_topics_job_runs_before_everything_else_and_needs_nothing_of_the_rel
     assert asked == made_before
 
 
+#: By container: user and Secret for Kafka, user and Secret for Redis.
+USERS = {
+    "topics": (("topics", "topics-kafka"), None),
+    "streams": (("streams", "streams-kafka"), ("streams", "streams-redis")),
+    "worker": (("worker", "worker-users"), ("worker", "worker-users")),
+    "api": (("api", "api-kafka"), ("api", "api-redis")),
+}
+
+
+def test_each_role_may_be_a_user_of_its_own() -> None:
+    found = {}
+    for manifest, spec in pod_specs(RENDERED["least-privilege"]):
+        container = spec["containers"][0]
+        if manifest["kind"] == "Pod":
+            continue
+        env = {entry["name"]: entry for entry in container["env"]}
+        user = env["PRECOMPUTE_KAFKA_SASL_USERNAME"]["value"]
+        kafka = (user, secret_of(env["PRECOMPUTE_KAFKA_SASL_PASSWORD"]))
+        cache = None
+        if "REDIS_URL" in env:
+            cache = (urlsplit(env["REDIS_URL"]["value"]).username, secret_of(env["REDIS_PASSWORD"]))
+        found[container["name"]] = (kafka, cache)
+    assert found == USERS
+
+
+def secret_of(entry: dict[str, Any]) -> str:
+    return str(entry["valueFrom"]["secretKeyRef"]["name"])
+
+
+def test_a_role_s_own_certificates_are_its_own_and_keda_s() -> None:
+    mounted = {
+        spec["containers"][0]["name"]: volume["secret"]["secretName"]
+        for manifest, spec in pod_specs(RENDERED["least-privilege"])
+        for volume in spec["volumes"]
+        if volume["name"] == "kafka-tls" and manifest["kind"] != "Pod"
+    }
+    assert mounted.pop("worker") == "worker-certificates"
+    assert set(mounted.values()) == {"kafka-ca"}
+    [asking] = of_kind("least-privilege", "TriggerAuthentication")
+    assert {one["name"] for one in asking["spec"]["secretTargetRef"]} == {"worker-certificates"}
+
+
+def test_without_a_user_of_its_own_a_role_is_the_one_of_all() -> None:
+    values = case_values("secured")
+    values["worker"] = {"credentials": {"redis": {"username": "worker", "existingSecret": "worker-redis"}}}
+    users = {}
+    for manifest, spec in pod_specs(render(values)):
+        if manifest["kind"] == "Deployment":
+            env = {entry["name"]: entry for entry in spec["containers"][0]["env"]}
+            url = urlsplit(env["REDIS_URL"]["value"])
+            users[spec["containers"][0]["name"]] = (url.username, secret_of(env["REDIS_PASSWORD"]))
+            assert secret_of(env["PRECOMPUTE_KAFKA_SASL_PASSWORD"]) == "kafka-credentials"
+    all_of_them = ("precompute", "redis-credentials")
+    assert users == {"streams": all_of_them, "worker": ("worker", "worker-redis"), "api": all_of_them}
+
+
 def test_every_role_knows_the_same_handlers() -> None:
     """Streams and the API import what handlers declare: they must be the workers' ones."""
     manifests = render(case_values("secured"))

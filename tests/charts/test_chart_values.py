@@ -19,6 +19,7 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
 
 _SASL = {"protocol": "SASL_SSL", "mechanism": "PLAIN", "username": "u", "password": "p"}
+_USER = {"username": "u", "existingSecret": "s"}
 _KEDA = {"autoscaling": {"keda": {"enabled": True}}}
 _INGRESS = {"enabled": True, "hosts": ["h.example.com"]}
 
@@ -83,6 +84,36 @@ REFUSED = {
         "counted twice",
     ),
     "a setting of the chart's": ({"settings": {"PRECOMPUTE_WORKERS": 8}}, "set worker.slots instead"),
+    "a user with another one's password": (
+        {"worker": {"credentials": {"redis": {"username": "worker"}}}},
+        "worker.credentials.redis.username has no existingSecret",
+    ),
+    "a password without a user": (
+        {"kafka": {"security": _SASL}, "api": {"credentials": {"kafka": {"existingSecret": "s"}}}},
+        "api.credentials.kafka.existingSecret has no username",
+    ),
+    "a user nobody asks for": (
+        {"streams": {"credentials": {"kafka": _USER}}},
+        "streams.credentials.kafka is set but protocol PLAINTEXT sends none",
+    ),
+    "a certificate nobody asks for": (
+        {"worker": {"credentials": {"kafka": {"tlsSecret": "s"}}}},
+        "worker.credentials.kafka.tlsSecret is set",
+    ),
+    "a user beside a whole url": (
+        {
+            "redis": {"host": "", "urlKey": "url", "existingSecret": "s"},
+            "api": {"credentials": {"redis": _USER}},
+        },
+        "api.credentials.redis.username is set, but redis.urlKey",
+    ),
+    "a role that is left without a user": (
+        {
+            "kafka": {"security": {"protocol": "SASL_SSL", "mechanism": "PLAIN"}},
+            **{role: {"credentials": {"kafka": _USER}} for role in ("streams", "worker", "api")},
+        },
+        "needs mechanism, username",
+    ),
     "kafka by the back door": (
         {"settings": {"PRECOMPUTE_KAFKA_SASL_PASSWORD": "p"}},
         "is the chart's own",

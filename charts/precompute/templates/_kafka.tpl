@@ -1,7 +1,6 @@
-{{- define "precompute.kafkaSecret" -}}
-{{- with .Values.kafka.security -}}
-{{- .existingSecret | default (printf "%s-kafka" (include "precompute.fullname" $)) -}}
-{{- end -}}
+{{- /* (dict "root" $ "config" .Values.worker): the Secret with the role's certificates, empty without one. */ -}}
+{{- define "precompute.kafkaTlsSecret" -}}
+{{- .config.credentials.kafka.tlsSecret | default .root.Values.kafka.security.tls.existingSecret -}}
 {{- end -}}
 
 {{- define "precompute.kafkaTopicEnv" -}}
@@ -17,17 +16,20 @@
 {{- end }}
 {{- end -}}
 
-{{- /* (dict "root" $ "secret" NAME): the topics job reads its password from a Secret of its own. */ -}}
+{{- /* (dict "root" $ "config" .Values.worker "made" NAME): the role's own user, or the one of all; `made` is the
+Secret that the chart makes of a password. */ -}}
 {{- define "precompute.kafkaSecurityEnv" -}}
+{{- $own := .config.credentials.kafka -}}
+{{- $tlsSecret := include "precompute.kafkaTlsSecret" . -}}
 {{- with .root.Values.kafka.security -}}
 - {name: PRECOMPUTE_KAFKA_SECURITY_PROTOCOL, value: {{ .protocol | quote }}}
 {{- if hasPrefix "SASL" .protocol }}
 - {name: PRECOMPUTE_KAFKA_SASL_MECHANISM, value: {{ .mechanism | quote }}}
-- {name: PRECOMPUTE_KAFKA_SASL_USERNAME, value: {{ .username | quote }}}
+- {name: PRECOMPUTE_KAFKA_SASL_USERNAME, value: {{ $own.username | default .username | quote }}}
 - name: PRECOMPUTE_KAFKA_SASL_PASSWORD
-  valueFrom: {secretKeyRef: {name: {{ $.secret | quote }}, key: {{ .passwordKey | quote }}}}
+  valueFrom: {secretKeyRef: {name: {{ coalesce $own.existingSecret .existingSecret $.made | quote }}, key: {{ $own.passwordKey | default .passwordKey | quote }}}}
 {{- end }}
-{{- if .tls.existingSecret }}
+{{- if $tlsSecret }}
 - {name: PRECOMPUTE_KAFKA_CA_FILE, value: {{ printf "/etc/precompute/kafka/%s" .tls.caKey | quote }}}
 {{- with .tls.certKey }}
 - {name: PRECOMPUTE_KAFKA_CERT_FILE, value: {{ printf "/etc/precompute/kafka/%s" . | quote }}}

@@ -1,8 +1,8 @@
 {{- /* Environment of every role: (dict "root" $ "config" .Values.worker). */ -}}
 {{- define "precompute.env" -}}
 {{ include "precompute.kafkaTopicEnv" .root }}
-{{ include "precompute.kafkaSecurityEnv" (dict "root" .root "secret" (include "precompute.kafkaSecret" .root)) }}
-{{ include "precompute.redisEnv" .root }}
+{{ include "precompute.kafkaSecurityEnv" (dict "root" .root "config" .config "made" (printf "%s-kafka" (include "precompute.fullname" .root))) }}
+{{ include "precompute.redisEnv" . }}
 - {name: PRECOMPUTE_METRICS_HOST, value: "0.0.0.0"}
 - {name: PRECOMPUTE_METRICS_PORT, value: "9464"}
 - {name: PRECOMPUTE_GRACE_S, value: {{ .config.graceSeconds | int64 | quote }}}
@@ -28,7 +28,7 @@ envFrom:
 
 {{- define "precompute.volumeMounts" -}}
 - {name: tmp, mountPath: /tmp}
-{{- if .root.Values.kafka.security.tls.existingSecret }}
+{{- if include "precompute.kafkaTlsSecret" . }}
 - {name: kafka-tls, mountPath: /etc/precompute/kafka, readOnly: true}
 {{- end }}
 {{- if and .root.Values.redis.tls.enabled .root.Values.redis.tls.existingSecret }}
@@ -45,7 +45,7 @@ envFrom:
 {{- define "precompute.volumes" -}}
 - name: tmp
   emptyDir: {sizeLimit: {{ .config.scratchSize | default "256Mi" }}}
-{{- with .root.Values.kafka.security.tls.existingSecret }}
+{{- with include "precompute.kafkaTlsSecret" . }}
 - name: kafka-tls
   secret: {secretName: {{ . | quote }}, defaultMode: 288}
 {{- end }}

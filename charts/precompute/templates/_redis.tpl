@@ -1,15 +1,20 @@
+{{- /* (dict "root" $ "config" .Values.worker): the Secret with the role's password, empty without one. */ -}}
 {{- define "precompute.redisSecret" -}}
-{{- .Values.redis.existingSecret | default (printf "%s-redis" (include "precompute.fullname" .)) -}}
+{{- $redis := .root.Values.redis -}}
+{{- $made := ternary (printf "%s-redis" (include "precompute.fullname" .root)) "" (not (empty $redis.password)) -}}
+{{- coalesce .config.credentials.redis.existingSecret $redis.existingSecret $made | default "" -}}
 {{- end -}}
 
 {{- /* The URL; Kubernetes puts the password in. */ -}}
 {{- define "precompute.redisUrl" -}}
-{{- with .Values.redis -}}
+{{- $username := .config.credentials.redis.username | default .root.Values.redis.username -}}
+{{- $secret := include "precompute.redisSecret" . -}}
+{{- with .root.Values.redis -}}
 {{- $auth := "" -}}
-{{- if or .password .existingSecret -}}
-{{- $auth = printf "%s:$(REDIS_PASSWORD)@" .username -}}
-{{- else if .username -}}
-{{- $auth = printf "%s@" .username -}}
+{{- if $secret -}}
+{{- $auth = printf "%s:$(REDIS_PASSWORD)@" $username -}}
+{{- else if $username -}}
+{{- $auth = printf "%s@" $username -}}
 {{- end -}}
 {{- $query := list -}}
 {{- if and .tls.enabled .tls.existingSecret -}}
@@ -25,15 +30,17 @@
 {{- end -}}
 
 {{- define "precompute.redisEnv" -}}
-{{- if .Values.redis.urlKey -}}
+{{- $redis := .root.Values.redis -}}
+{{- $secret := include "precompute.redisSecret" . -}}
+{{- if $redis.urlKey -}}
 - name: REDIS_URL
-  valueFrom: {secretKeyRef: {name: {{ .Values.redis.existingSecret | quote }}, key: {{ .Values.redis.urlKey | quote }}}}
+  valueFrom: {secretKeyRef: {name: {{ $secret | quote }}, key: {{ $redis.urlKey | quote }}}}
 {{- else -}}
-{{- if or .Values.redis.password .Values.redis.existingSecret -}}
+{{- if $secret -}}
 - name: REDIS_PASSWORD
-  valueFrom: {secretKeyRef: {name: {{ include "precompute.redisSecret" . | quote }}, key: {{ .Values.redis.passwordKey | quote }}}}
+  valueFrom: {secretKeyRef: {name: {{ $secret | quote }}, key: {{ .config.credentials.redis.passwordKey | default $redis.passwordKey | quote }}}}
 {{ end -}}
 - {name: REDIS_URL, value: {{ include "precompute.redisUrl" . | quote }}}
 {{- end }}
-- {name: PRECOMPUTE_NAMESPACE, value: {{ .Values.redis.keyPrefix | quote }}}
+- {name: PRECOMPUTE_NAMESPACE, value: {{ $redis.keyPrefix | quote }}}
 {{- end -}}

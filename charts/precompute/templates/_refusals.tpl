@@ -2,13 +2,49 @@
 {{- define "precompute.refuse" -}}
 {{- include "precompute.refuseKafka" . -}}
 {{- include "precompute.refuseRedis" . -}}
+{{- include "precompute.refuseCredentials" . -}}
 {{- include "precompute.refuseScaling" . -}}
 {{- include "precompute.refuseExposure" . -}}
 {{- include "precompute.refuseSettings" . -}}
 {{- end -}}
 
+{{- /* "own" where every role brings a Secret of its own for SERVER: then none of all roles is needed.
+(dict "root" $ "server" "redis"). */ -}}
+{{- define "precompute.everyRolesOwn" -}}
+{{- $own := true -}}
+{{- $jobs := and (eq .server "kafka") .root.Values.topicsJob.enabled -}}
+{{- range $role := concat (list "streams" "worker" "api") (ternary (list "topicsJob") list $jobs) -}}
+{{- if not (index $.root.Values $role "credentials" $.server "existingSecret") -}}{{- $own = false -}}{{- end -}}
+{{- end -}}
+{{- if $own -}}own{{- end -}}
+{{- end -}}
+
+{{- define "precompute.refuseCredentials" -}}
+{{- range $role := list "streams" "worker" "api" "topicsJob" -}}
+{{- $own := (index $.Values $role).credentials -}}
+{{- range $server, $user := $own -}}
+{{- if and $user.username (not $user.existingSecret) -}}
+{{- fail (printf "%s.credentials.%s.username has no existingSecret: the password of all roles is another user's" $role $server) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $own.kafka.existingSecret (not $own.kafka.username) -}}
+{{- fail (printf "%s.credentials.kafka.existingSecret has no username: name the user that the password is of" $role) -}}
+{{- end -}}
+{{- if and $own.kafka.username (not (hasPrefix "SASL" $.Values.kafka.security.protocol)) -}}
+{{- fail (printf "%s.credentials.kafka is set but protocol %s sends none: set SASL_SSL or SASL_PLAINTEXT" $role $.Values.kafka.security.protocol) -}}
+{{- end -}}
+{{- if and $own.kafka.tlsSecret (not (hasSuffix "SSL" $.Values.kafka.security.protocol)) -}}
+{{- fail (printf "%s.credentials.kafka.tlsSecret is set but protocol %s is not encrypted: set SSL or SASL_SSL" $role $.Values.kafka.security.protocol) -}}
+{{- end -}}
+{{- if and $own.redis $.Values.redis.urlKey $own.redis.username -}}
+{{- fail (printf "%s.credentials.redis.username is set, but redis.urlKey takes the whole URL from the Secret: leave it empty" $role) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "precompute.refuseKafka" -}}
 {{- $security := .Values.kafka.security -}}
+{{- $own := include "precompute.everyRolesOwn" (dict "root" . "server" "kafka") -}}
 {{- $sasl := hasPrefix "SASL" $security.protocol -}}
 {{- if not .Values.kafka.bootstrapServers -}}
 {{- fail "kafka.bootstrapServers is empty: name your brokers, for example kafka.kafka.svc:9092" -}}
@@ -19,7 +55,8 @@
 {{- if and $security.password $security.existingSecret -}}
 {{- fail "kafka.security.password and kafka.security.existingSecret are both set: keep one" -}}
 {{- end -}}
-{{- if and $sasl (not (and $security.mechanism $security.username (or $security.password $security.existingSecret))) -}}
+{{- $shared := and $security.username (or $security.password $security.existingSecret) -}}
+{{- if and $sasl (not (and $security.mechanism (or $shared $own))) -}}
 {{- fail (printf "kafka.security.protocol %s needs mechanism, username and a password or existingSecret" $security.protocol) -}}
 {{- end -}}
 {{- if and (not $sasl) (or $security.mechanism $security.username $security.password $security.existingSecret) -}}
@@ -35,7 +72,8 @@
 
 {{- define "precompute.refuseRedis" -}}
 {{- $redis := .Values.redis -}}
-{{- if and $redis.urlKey (not $redis.existingSecret) -}}
+{{- $own := include "precompute.everyRolesOwn" (dict "root" . "server" "redis") -}}
+{{- if and $redis.urlKey (not (or $redis.existingSecret $own)) -}}
 {{- fail "redis.urlKey names a key, but redis.existingSecret names no Secret" -}}
 {{- end -}}
 {{- if and $redis.urlKey (or $redis.host $redis.username $redis.password) -}}
