@@ -101,6 +101,11 @@ class Settings(BaseSettings):
         description="computing seconds an hour that the fleet's predicted jobs may take, so that no mistake "
         "of the predictor costs more than ten job slots; spent in windows of five minutes; 0: none",
     )
+    triggers: Literal["always", "weighed"] = Field(
+        "always",
+        description="weighed: what an event asks for, and refreshes, are computed only where such answers "
+        "were read often enough, as PRECOMPUTE_ACT_ABOVE and PRECOMPUTE_REFRESH_WORTH say",
+    )
     load_penalty: Annotated[float, Field(ge=0.0)] = Field(
         1.0,
         description="how much dearer acting is when no job slot is idle: at 1 the cost doubles",

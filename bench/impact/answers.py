@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
 
 from bench.impact.clockwork import Clockwork
 from streams.cache.reader import state_of
+from streams.cache.uses import ahead_field, is_ahead, used_field
 from streams.contracts.jobs import Job
 from streams.contracts.results import State, StoredResult
 from streams.contracts.tasks import BUILTIN_TASKS
@@ -50,6 +52,8 @@ class Answers:
         self._expiring: list[tuple[int, str]] = []
         #: Everything that was ever written, for the account at the end.
         self.written: list[Kept] = []
+        #: Those of the fleet's counters that tell how much of it is used.
+        self.counters: Counter[str] = Counter()
 
     def look(self, key: str) -> Kept | None:
         """What a reader could have now, without counting as a read."""
@@ -61,6 +65,8 @@ class Answers:
     def read(self, key: str) -> Kept | None:
         kept = self.look(key)
         if kept is not None:
+            if not kept.reads and is_ahead(kept.stored):
+                self.counters[used_field(kept.stored.task, kept.stored.why)] += 1
             kept.reads += 1
             kept.read_at = self._clock.at
         return kept
@@ -116,6 +122,8 @@ class Answers:
         self.written.append(kept)
         if not is_older and self._marks.get(job.key, -1) < started_at:
             self._kept[job.key] = kept
+            if is_ahead(stored):
+                self.counters[ahead_field(job.task, job.why)] += 1
             heapq.heappush(self._expiring, (stored.expires_at, job.key))
         for wake in self._waiting.pop(job.key, ()):
             wake()

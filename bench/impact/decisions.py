@@ -32,6 +32,7 @@ from streams.ingest.shadowing import Shadowing
 from streams.ingest.slices import SliceProcessor
 from streams.ingest.speculation import SpeculationConfig, Speculator
 from streams.ingest.state import Inputs, UserStates
+from streams.ingest.weighing import TriggerWeighing
 from streams.settings import Settings
 
 PARTITIONS = 12
@@ -72,6 +73,7 @@ class Decisions:
         self._table: dict[bytes, bytes] = {}
         self.inputs = Inputs(self._table)
         self._offsets = count()
+        self._answers = answers
         self._freshness = SimulatedFreshness(answers)
         self._looked_at = float("-inf")
         scores = PredictionScores(clock)
@@ -81,7 +83,9 @@ class Decisions:
             speculator = Speculator(model, BUILTIN_ACTIONS, self._conditions, _speculation(settings))
             self._anticipation = Anticipator(model, speculator, scores, Shadowing())
 
-        def processor(anticipation: Anticipation) -> SliceProcessor:
+        self._weighing = _weighing(settings, clock)
+
+        def processor(anticipation: Anticipation, weighing: TriggerWeighing | None) -> SliceProcessor:
             return SliceProcessor(
                 triggers=TriggerTable(BUILTIN_TRIGGERS if triggers else (), BUILTIN_TASKS),
                 tasks=BUILTIN_TASKS,
@@ -89,11 +93,12 @@ class Decisions:
                 partitions=PARTITIONS,
                 most_entities=settings.entities_per_user,
                 clock=clock,
+                weighing=weighing,
             )
 
         # What happened before the replay is in the trained model already: it is not learned twice.
-        self._past = processor(NoAnticipation())
-        self._processor = processor(self._anticipation)
+        self._past = processor(NoAnticipation(), None)
+        self._processor = processor(self._anticipation, self._weighing)
 
     def remember(self, step: Step) -> None:
         """Puts the step into histories and inputs; what it caused was long ago."""
@@ -117,6 +122,9 @@ class Decisions:
             self._looked_at = self._clock.at
             self._conditions.measured(self._worker.seconds())
             self._conditions.load.update([self._worker.info()])
+            if self._weighing is not None:
+                self._weighing.use.update(self._answers.counters)
+                self._weighing.load.update([self._worker.info()])
 
     def _process(self, processor: SliceProcessor, step: Step) -> Effects:
         records = [self._record(kind, data, step.user) for kind, data in events_of(step)]
@@ -144,6 +152,12 @@ def _conditions(settings: Settings) -> ConditionsConfig:
         user_budget=settings.predicted_jobs_per_user,
         global_budget_s=settings.predicted_budget_s,
     )
+
+
+def _weighing(settings: Settings, clock: Clockwork) -> TriggerWeighing | None:
+    if settings.triggers == "always":
+        return None
+    return TriggerWeighing(settings.act_above, PolicyConfig(load_penalty=settings.load_penalty), clock)
 
 
 def _speculation(settings: Settings) -> SpeculationConfig:

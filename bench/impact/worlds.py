@@ -17,12 +17,13 @@ from bench.impact.durations import Durations
 from bench.impact.workers import SimulatedWorker
 from predictor.actions import BUILTIN_ACTIONS
 from predictor.model import Model
+from streams.cache.uses import MeasuredUse
 from streams.contracts.jobs import Job, Priority, Why, new_job
 from streams.contracts.keys import CacheKey
 from streams.contracts.tasks import BUILTIN_TASKS
 from streams.settings import Settings
 from streams.web.off_peak import OffPeak
-from streams.web.upkeep import Candidate, choose, read_again
+from streams.web.upkeep import Candidate, choose, read_again, weigh
 
 #: Jobs at once, as PRECOMPUTE_WORKERS says it: generations wait for a provider and leave the cores alone.
 SLOTS = 16
@@ -82,6 +83,7 @@ class Replay:
         self._ended = False
         self._budget: tuple[int, float] = (0, 0.0)
         self._off_peak = OffPeak(settings.off_peak)
+        self._use = MeasuredUse()
         self.account = Account(self.answers, self._worker, setup.window)
 
     def run(self, steps: Sequence[Step]) -> Account:
@@ -197,6 +199,9 @@ class Replay:
                 for kept in expiring
                 if kept.read_at is not None
             ]
+            if settings.triggers == "weighed":
+                self._use.update(self.answers.counters)
+                candidates = weigh(candidates, self._use, str(int(now // 3600)))
             hour, spent = self._budget
             spent = spent if hour == int(now // 3600) else 0.0
             chosen = choose(candidates, settings.refresh_worth, settings.refresh_budget_s - spent)

@@ -8,7 +8,8 @@ from typing import Any
 
 from streams.cache.names import RedisNames
 from streams.cache.outage import AWAY
-from streams.cache.reads import ReadTally
+from streams.cache.reads import FirstReads, ReadTally
+from streams.cache.uses import used_field
 from streams.client.metrics import ClientMetrics
 from streams.contracts.clock import Clock
 
@@ -26,8 +27,8 @@ class ReadReporter:
         self._tally = ReadTally(names)
         self._told = (0, 0)
 
-    def note(self, key: str, at_ms: int, compute_ms: float) -> None:
-        self._tally.note(key, at_ms, compute_ms)
+    def note(self, key: str, at_ms: int, compute_ms: float, why: str) -> None:
+        self._tally.note(key, at_ms, compute_ms, why)
 
     async def run(self) -> None:
         while True:
@@ -36,8 +37,16 @@ class ReadReporter:
 
     async def flush(self) -> None:
         with contextlib.suppress(*AWAY):
-            await self._tally.flush(self._redis)
+            await self._add_uses(await self._tally.flush(self._redis))
             await self._add_counts()
+
+    async def _add_uses(self, found: list[FirstReads]) -> None:
+        if not found:
+            return
+        pipe = self._redis.pipeline(transaction=False)
+        for first in found:
+            pipe.hincrbyfloat(self._names.counters, used_field(first.task, first.why), first.count)
+        await pipe.execute()
 
     async def _add_counts(self) -> None:
         m = self._metrics

@@ -146,7 +146,7 @@ class Resolver:
             of.metrics.stale += 1
         else:
             of.metrics.unavailable += 1
-        of.reporter.note(key, int(now * 1000), stored.compute_ms)
+        of.reporter.note(key, int(now * 1000), stored.compute_ms, stored.why)
         if state is not _STALE:
             of.memory.put((key, call.kind), result)
         return result

@@ -5,7 +5,7 @@ emitted -> queued -> processing -> completed
               |           |-> failed      (attempts spent, poison, not retryable)
               |           |-> skipped     (nothing to do, superseded, not available)
               |           `-> cancelled   (by a person, while it ran)
-              |-> skipped                 (duplicate, expired, shed, held_out)
+              |-> skipped                 (duplicate, expired, shed, held_out, not_worth_it)
               |-> failed                  (poison, or refused, before a handler ran)
               `-> cancelled               (by a person, or because Kafka did not take it)
 """
@@ -36,6 +36,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     SHED = "shed"
     HELD_OUT = "held_out"
+    NOT_WORTH_IT = "not_worth_it"
     NOTHING_TO_DO = "nothing_to_do"
     SUPERSEDED = "superseded"
     POISON = "poison"

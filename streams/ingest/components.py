@@ -7,6 +7,7 @@ from collections.abc import Callable
 from handlers.manifest import Manifest
 from handlers.registry import load_manifest
 from predictor.history import History
+from predictor.policy import PolicyConfig
 from streams.cache.connection import connect
 from streams.cache.counters import FleetCounters
 from streams.cache.inputs import NOBODY
@@ -23,6 +24,7 @@ from streams.ingest.publishing import SlicePublisher
 from streams.ingest.slices import SliceProcessor
 from streams.ingest.speculation import Asked
 from streams.ingest.state import Inputs
+from streams.ingest.weighing import TriggerWeighing, WeighingUpkeep
 from streams.ops.health import Health, HealthServer
 from streams.ops.metrics import BUILD_INFO
 from streams.ops.service import ServiceGroup
@@ -45,7 +47,8 @@ class Components:
         self.freshness = FreshnessFilter(redis, names, SYSTEM_CLOCK)
         predicting = build_predicting(settings, declared, redis, names, self.counters)
         self.anticipation = predicting.anticipation
-        self.processor = _processor(settings, declared, self.anticipation)
+        weighing = _weighing(settings)
+        self.processor = _processor(settings, declared, self.anticipation, weighing)
         self.publisher = SlicePublisher(self.output, settings.topics, self.counters)
         self.mirror = Mirror(redis, names, declared.catalogue, self.ledger)
         self._redis = redis
@@ -55,6 +58,7 @@ class Components:
                 self.counters,
                 self.ledger,
                 *predicting.services,
+                *([WeighingUpkeep(weighing, redis, names, self.counters)] if weighing is not None else []),
             ]
         )
 
@@ -79,7 +83,16 @@ class Components:
         await self._redis.aclose()
 
 
-def _processor(settings: Settings, declared: Manifest, anticipation: Anticipation) -> SliceProcessor:
+def _weighing(settings: Settings) -> TriggerWeighing | None:
+    if settings.triggers == "always":
+        return None
+    policy = PolicyConfig(load_penalty=settings.load_penalty)
+    return TriggerWeighing(settings.act_above, policy, SYSTEM_CLOCK)
+
+
+def _processor(
+    settings: Settings, declared: Manifest, anticipation: Anticipation, weighing: TriggerWeighing | None
+) -> SliceProcessor:
     triggers = trigger_table(declared.triggers, declared.catalogue)
     return SliceProcessor(
         triggers=triggers,
@@ -88,4 +101,5 @@ def _processor(settings: Settings, declared: Manifest, anticipation: Anticipatio
         partitions=settings.partitions,
         most_entities=settings.entities_per_user,
         clock=SYSTEM_CLOCK,
+        weighing=weighing,
     )

@@ -10,6 +10,7 @@ import msgspec
 
 from streams.cache.inputs import UserPredictions
 from streams.contracts.jobs import Job
+from streams.contracts.states import Reason
 from streams.ingest.speculation import Speculation
 from streams.ingest.state import InputRow
 from streams.ops.tracing import TraceContext
@@ -20,6 +21,13 @@ class Outgoing(msgspec.Struct, frozen=True):
 
     job: Job
     context: TraceContext = ()
+
+
+class Withheld(msgspec.Struct, frozen=True):
+    """A job that an event asks for and that is not worth computing before somebody does."""
+
+    job: Job
+    reason: Reason
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -34,6 +42,7 @@ class Effects(msgspec.Struct):
     """Everything a slice causes."""
 
     jobs: list[Outgoing] = []
+    withheld: list[Withheld] = []
     letters: list[Letter] = []
     rerouted: list[Any] = []
     #: Users whose rows were written, each with its encoded actions.

@@ -87,6 +87,10 @@ class Mirror(BackgroundService):
         self._invalid.update(effects.invalidated)
         for outgoing in effects.jobs:
             self._ledger.record(outgoing.job, Status.QUEUED)
+        for one in effects.withheld:
+            # The API has told its id: whoever follows it learns what became of it.
+            self._ledger.record(one.job, Status.QUEUED)
+            self._ledger.record(one.job, Status.SKIPPED, reason=one.reason)
         if len(self._pending) > MOST_PENDING:
             self._pending.clear()
             self._is_behind = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from streams.cache.counters import FleetCounters
+from streams.cache.uses import withheld_field
 from streams.contracts.jobs import encode_job
 from streams.contracts.topics import TopicNames
 from streams.ingest.effects import Effects, Letter, Outgoing
@@ -16,6 +17,7 @@ from streams.ops.metrics import (
     EVENTS,
     EVENTS_MISROUTED,
     JOBS_EMITTED,
+    JOBS_WITHHELD,
     PREDICTIONS,
 )
 from streams.ops.tracing import TRACING
@@ -55,6 +57,9 @@ class SlicePublisher:
         for outgoing in effects.jobs:
             job = outgoing.job
             _jobs_emitted(job.task, job.priority, job.why.value).inc()
+        for one in effects.withheld:
+            JOBS_WITHHELD.labels(one.job.task, one.job.why.value, one.reason.value).inc()
+            self._counters.add(withheld_field(one.job.task, one.job.why))
         shown = [one.acted_on for predictions in effects.predictions for one in predictions.predictions]
         PREDICTIONS.labels("acted").inc(sum(shown))
         PREDICTIONS.labels("not_acted").inc(len(shown) - sum(shown))

@@ -27,10 +27,11 @@ from streams.contracts.keys import CacheKey
 from streams.contracts.tasks import Entity, TaskCatalogue
 from streams.contracts.triggers import TriggerTable
 from streams.ingest.anticipation import Anticipation
-from streams.ingest.effects import Effects, Letter, Outgoing
+from streams.ingest.effects import Effects, Letter, Outgoing, Withheld
 from streams.ingest.partitions import partition_of
 from streams.ingest.speculation import Asked
 from streams.ingest.state import InputRow, Inputs, UserState, UserStates, input_version
+from streams.ingest.weighing import TriggerWeighing
 from streams.ops.tracing import context_of
 
 #: Set on a record that was sent on to its right partition, so that it is sent on only once.
@@ -63,7 +64,9 @@ class SliceProcessor:
         partitions: int,
         most_entities: int,
         clock: Clock,
+        weighing: TriggerWeighing | None = None,
     ) -> None:
+        """Without `weighing` every job that an event asks for is sent."""
         self._triggers = triggers
         self._tasks = tasks
         self._anticipation = anticipation
@@ -71,6 +74,7 @@ class SliceProcessor:
         self._partitions = partitions
         self._most_entities = most_entities
         self._clock = clock
+        self._weighing = weighing
 
     def process(self, records: Sequence[Any], states: UserStates, inputs: Inputs) -> Effects:
         """Reads the records of one partition, in order; writes `states` and `inputs`."""
@@ -126,12 +130,27 @@ class SliceProcessor:
         jobs = self._triggers.jobs(event, input_version=version, now_ms=run.now_ms, event_at=event_at)
         if isinstance(event.data, EntityChanged):
             jobs += self._recompute(event, event.data, version, event_at, run)
+        if self._weighing is not None:
+            jobs = self._weigh(self._weighing, event.cause, jobs, run.effects)
         if jobs:
             context = context_of(event.traceparent, run.headers)
             run.effects.jobs += [Outgoing(job, context) for job in jobs]
         if event.type in self._asking:
             keys = frozenset([job.key for job in jobs])
             run.asked[event.user_id] = Asked(event.user_id, state.history, event.cause, keys, event_at)
+
+    def _weigh(
+        self, weighing: TriggerWeighing, cause: str, jobs: Sequence[Job], effects: Effects
+    ) -> list[Job]:
+        """The jobs that are worth it."""
+        kept = []
+        for job in jobs:
+            reason = weighing.refusal(job, cause)
+            if reason is None:
+                kept.append(job)
+            else:
+                effects.withheld.append(Withheld(job, reason))
+        return kept
 
     def _learn(self, event: Event, place: RecordPlace, state: UserState) -> int:
         """Takes a new event into the user's row; returns the version of its input."""

@@ -19,6 +19,11 @@ EVENT_TO_JOB = Histogram(
     "precompute_event_to_job_seconds", "Event in its topic to its jobs acknowledged", buckets=_FAST
 )
 JOBS_EMITTED = Counter("precompute_jobs_emitted_total", "Jobs written to Kafka", ["task", "priority", "why"])
+JOBS_WITHHELD = Counter(
+    "precompute_jobs_withheld_total",
+    "Jobs left to whoever asks, since such answers were read too seldom",
+    ["task", "why", "reason"],
+)
 PREDICTIONS = Counter("precompute_predictions_total", "Predicted actions", ["action_taken"])
 PREDICTION_OUTCOMES = Counter(
     "precompute_prediction_outcomes_total", "Predictions compared with what happened", ["result"]

@@ -12,6 +12,7 @@ from streams.cache.counters import FleetCounters
 from streams.cache.names import RedisNames
 from streams.cache.reader import AnswerReader, state_of
 from streams.cache.reads import ReadTally
+from streams.cache.uses import used_field
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
 from streams.contracts.errors import UnavailableError
 from streams.contracts.keys import CacheKey
@@ -67,7 +68,7 @@ class CountedReader(BackgroundService):
         result = _RESULT[state_of(stored, now_ms)]
         CACHE_REQUESTS.labels(task, result).inc()
         self._counters.add("cache_misses" if result == "unavailable" else "cache_hits")
-        self._tally.note(stored.key, now_ms, stored.compute_ms)
+        self._tally.note(stored.key, now_ms, stored.compute_ms, stored.why)
 
     async def on_start(self) -> None:
         self.spawn(self._report_forever(), "read-report")
@@ -83,6 +84,7 @@ class CountedReader(BackgroundService):
                 CACHE_PRECOMPUTED.labels(first.task, "read").inc(first.count)
                 COMPUTE_SAVED.inc(first.compute_s)
                 self._counters.add("precomputed_read", first.count)
+                self._counters.add(used_field(first.task, first.why), first.count)
                 self._counters.add("seconds_saved", first.compute_s)
 
     async def _report_forever(self) -> None:

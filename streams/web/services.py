@@ -193,6 +193,7 @@ class WebServices:
                 budget_s=settings.refresh_budget_s,
                 stale_s=settings.stale_s,
                 off_peak=off_peak,
+                weighed=settings.triggers == "weighed",
             ),
         )
         runner = BatchRunner(

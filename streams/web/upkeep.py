@@ -12,7 +12,9 @@ import redis.asyncio as aioredis
 
 from streams.cache.counters import FleetCounters
 from streams.cache.names import RedisNames
+from streams.cache.uses import MeasuredUse, is_explored
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
+from streams.contracts.jobs import Why
 from streams.contracts.keys import CacheKey
 from streams.contracts.tasks import TaskCatalogue, TaskSpec
 from streams.ops.metrics import CACHE_PRECOMPUTED, COMPUTE_WASTED
@@ -29,7 +31,10 @@ _HOUR_S = 3600
 
 
 class RefreshConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds; `worth` is the least probability of another read; `budget_s` is computing time an hour."""
+    """Seconds; `worth` is the least probability of another read; `budget_s` is computing time an hour.
+
+    `weighed`: what refreshes of the task were measured to bring may lower that probability.
+    """
 
     every_s: float
     ahead_s: float
@@ -37,6 +42,7 @@ class RefreshConfig(msgspec.Struct, frozen=True, kw_only=True):
     budget_s: float
     stale_s: float
     off_peak: OffPeak
+    weighed: bool = False
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -59,6 +65,21 @@ def read_again(idle_s: float, ttl_s: float) -> float:
     history but the last read.
     """
     return float(0.5 ** (2.0 * max(0.0, idle_s) / ttl_s))
+
+
+def weigh(candidates: list[Candidate], use: MeasuredUse, turn: str) -> list[Candidate]:
+    """The candidates with no higher probability than refreshes of their task were read with, lately.
+
+    Those drawn by key and `turn` keep theirs, so that the use goes on being measured.
+    """
+
+    def weighed(one: Candidate) -> Candidate:
+        share = use.share(one.key.task, Why.REFRESH)
+        if share is None or share >= one.probability or is_explored(f"{one.key}/{turn}"):
+            return one
+        return msgspec.structs.replace(one, probability=share)
+
+    return [weighed(one) for one in candidates]
 
 
 def choose(candidates: list[Candidate], worth: float, budget_s: float) -> list[Candidate]:
@@ -94,6 +115,7 @@ class Upkeep:
         self._config = config
         self._clock = clock
         self._refreshed_at = float("-inf")
+        self._use = MeasuredUse()
 
     async def turn(self) -> None:
         """One round; raises redis-py's errors and `UnavailableError`."""
@@ -115,6 +137,8 @@ class Upkeep:
             candidates += await self._candidates(spec, costs.get(spec.name, 1.0), now)
         spent_name = f"{self._names.lock('refresh-budget')}:{int(now // _HOUR_S)}"
         spent = float(cast("bytes | None", await self._redis.get(spent_name)) or 0.0)
+        if self._config.weighed:
+            candidates = weigh(candidates, self._use, str(int(now // _HOUR_S)))
         chosen = choose(candidates, self._config.worth, self._config.budget_s - spent)
         if not chosen:
             return []
@@ -169,6 +193,7 @@ class Upkeep:
     async def _costs(self) -> dict[str, float]:
         """Mean computing seconds of each task, as far as one was computed."""
         totals = await self._counters.totals()
+        self._use.update(totals)
         return {
             task: totals.get(f"seconds:{task}", 0.0) / computed
             for task in self._tasks

@@ -207,6 +207,7 @@ def _processor(
     # Connects when it is first used, which is never.
     nowhere: Any = aioredis.Redis()
     ledger = JobLedger(nowhere, NAMES, ttl_s=60.0, clock=clock)
+    counters = FleetCounters(nowhere, NAMES, clock)
     return JobProcessor(
         worker_id="guard",
         tasks=BUILTIN_TASKS,
@@ -216,9 +217,10 @@ def _processor(
         leases=LeaseKeeper(nowhere, 10.0),
         letters=nowhere,
         retries=RetryPolicy(max_attempts=3, base_s=0.5, longest_s=600.0),
-        reporter=JobReporter(ledger, FleetCounters(nowhere, NAMES, clock), "guard", clock),
+        reporter=JobReporter(ledger, counters, "guard", clock),
         config=ProcessingConfig(stale_s=60.0, unavailable_ttl_s=30.0, ttl_jitter=0.1),
         clock=clock,
+        counters=counters,
     )
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 import redis.asyncio as aioredis
 
@@ -153,3 +154,22 @@ async def test_a_turn_that_is_broken_ends_its_service(redis: aioredis.Redis) -> 
     assert service.failed is not None
     assert isinstance(await service.failed, ValueError)
     await service.stop()
+
+
+async def test_refreshes_that_nobody_reads_are_left_alone_where_they_are_weighed(
+    redis: aioredis.Redis,
+) -> None:
+    """But for the few that go on measuring it."""
+    await redis.delete(NAMES.counters)
+    await redis.hset(NAMES.counters, mapping={f"ahead:{TASK}:refresh": 200, f"used:{TASK}:refresh": 10})
+    for number in range(100):
+        await put(redis, f"weighed-{number}", left_s=30, read_s=1)
+    asked = {}
+    for weighed in (False, True):
+        desk = Desk()
+        one = upkeep(redis, desk, budget_s=1e9)
+        one._config = msgspec.structs.replace(one._config, weighed=weighed)
+        await one.turn()
+        asked[weighed] = len(desk.asked)
+    assert asked[False] >= 100
+    assert asked[True] < 20

@@ -6,7 +6,7 @@ from work_samples import queued
 from work_station import Station, other_job, raises, returns
 
 from handlers.execution import HandlerError
-from streams.contracts.jobs import Job
+from streams.contracts.jobs import Job, Why
 from streams.contracts.outcomes import Reject, Skip
 from streams.contracts.results import State
 from streams.contracts.states import Status
@@ -33,6 +33,17 @@ async def test_needs_are_computed_once_and_their_own_needs_before_them(station: 
         assert envelope.result == task
     assert await station.process(other_job(one, input_version=2)) is None
     assert station.executor.ran.count(FACES) == 1
+
+
+async def test_what_is_computed_ahead_is_counted_by_its_cause_needs_too(station: Station) -> None:
+    wire(station)
+    await station.process(queued())
+    demanded = queued(why=Why.DEMAND)
+    await station.process(demanded)
+    await station.counters.flush()
+    counted = {name: n for name, n in (await station.counters.totals()).items() if "ahead:" in name}
+    why = queued().job.why
+    assert counted == {f"ahead:{task}:{why}": 1.0 for task in (FACES, HOOK, "ctr_prediction")}
 
 
 async def test_a_need_somebody_else_computes_is_waited_for(station: Station) -> None:
