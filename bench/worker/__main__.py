@@ -12,6 +12,8 @@ from bench.worker.running import Servers
 from streams.local.kafka import LocalKafka
 from streams.local.valkey import LocalValkey
 
+PARTS = ("throughput", "urgency", "starvation", "consumers", "memory")
+
 DESCRIPTION = """\
 Everybody runs on the same broker and the same cache, one after the other in each round, in an environment of
 its own with pinned versions (`bench/worker/peers/`), one process each, and counts itself alike.
@@ -21,13 +23,17 @@ is user and system time of the worker process, all threads. Jobs are acknowledge
 is stored in Redis where the system has a result store; those without one are spared that work (`none`), and
 measured once more with a handler that writes it (`storing`). Ours does all it does in production: priority,
 lease, status, metrics, results. `cpu, times ours` compares with our single jobs, `times raw` with the loop
-that does no more than it must. Jobs for Redis queues are sent before the worker starts, since their clients
-send no faster than the workers work; for Kafka while it runs.
+that does no more than it must. All jobs are sent before the worker starts: a sender beside it would take the
+cores that broker, cache and worker share, and the clients of some send no faster than their workers work.
 
 **An urgent job behind a backlog.** Jobs of 10 ms, eight at once; {backlog:,} lower ones wait (levels 1 to 8),
 and {urgent} urgent ones are sent, ten a second. From sending to the end of the handler, next to the same
 system's when it is idle. One topic without priorities shows what the backlog does otherwise.
 
+{only_full}**Memory.** RSS of one process after a tenth of {many:,} jobs and after all."""
+
+#: Of the parts that a quick run leaves out, since they wait for deadlines of a minute.
+ONLY_FULL = """\
 **The lowest jobs under a steady overload.** All slots are busy with jobs of the levels 2 to 8, of which more
 wait than can be done meanwhile. Jobs of level 1 are sent at once, and the longest time until one of them ends
 is measured, over {starts} of them: the level's deadline, and its turn among the other overdue levels.
@@ -35,31 +41,32 @@ is measured, over {starts} of them: the level's deadline, and its turn among the
 **One consumer or two.** The urgent jobs again, by our worker as it is (one consumer, levels paused between
 wide marks) and with a second consumer for the levels 9 and 10 (`bench/worker/divided.py`).
 
-**Memory.** RSS of one process after a tenth of {many:,} jobs and after all."""
+"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parts_of_it = ("throughput", "urgency", "starvation", "consumers", "memory")
-    parser.add_argument("--only", choices=parts_of_it, help="prints, writes nothing")
+    parser.add_argument("--only", choices=PARTS, help="prints, writes nothing")
     arguments = parser.parse_args()
     quick: bool = arguments.quick
     jobs, rounds = (5_000, 1) if quick else (20_000, 3)
     backlog, urgent = (5_000, 50) if quick else (100_000, 200)
     starts, many = (1, 20_000) if quick else (3, 1_000_000)
+    every = ("throughput", "urgency", "memory") if quick else PARTS
+    wanted = every if arguments.only is None else (arguments.only,)
     parts = {}
     with tempfile.TemporaryDirectory() as folder, LocalKafka() as kafka, LocalValkey() as valkey:
         servers = Servers(kafka=kafka.bootstrap_servers, redis_url=valkey.url, folder=Path(folder))
-        if arguments.only in (None, "throughput"):
+        if "throughput" in wanted:
             parts["Jobs that do nothing"] = throughput.measure(servers, jobs, rounds)
-        if arguments.only in (None, "urgency"):
+        if "urgency" in wanted:
             parts["An urgent job behind a backlog"] = urgency.measure(servers, backlog, urgent)
-        if arguments.only in (None, "starvation"):
+        if "starvation" in wanted:
             parts["The lowest jobs under a steady overload"] = starvation.measure(servers, starts)
-        if arguments.only in (None, "consumers"):
+        if "consumers" in wanted:
             parts["One consumer or two"] = urgency.measure_consumers(servers, backlog, urgent)
-        if arguments.only in (None, "memory"):
+        if "memory" in wanted:
             parts["Memory"] = memory.measure(servers, many)
     write_parts(
         "worker",
@@ -72,8 +79,8 @@ def main() -> None:
             backlog=backlog,
             urgent=urgent,
             many=many,
-            starts=starts,
             warm_up=throughput.WARM_UP,
+            only_full="" if quick else ONLY_FULL.format(starts=starts),
         ),
         keep=arguments.only is None,
     )
