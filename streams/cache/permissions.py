@@ -44,14 +44,17 @@ SHARED_KINDS = (
     "{floors}",
     "{ledger}",
 )
-#: Everything about data and none of what runs, stops or empties a server; INFO for the memory's gauge.
+#: Everything about data and none of what runs, stops or empties a server; INFO for the memory's gauge, and on
+#: a cluster the look at which node has which slots.
 _ROLE_COMMANDS = (
-    "-@all +@read +@write +@connection +@pubsub +@scripting +@transaction -@dangerous +info +time"
+    "-@all +@read +@write +@connection +@pubsub +@scripting +@transaction -@dangerous "
+    "+info +time +cluster|slots"
 )
 #: A reader tells what it read, for hit rates and refreshing, and hears when a missing answer arrives.
 _CLIENT_KINDS = ("counters", "reads", "unread")
 _CLIENT_COMMANDS = (
-    "-@all +@read +@connection +@pubsub -@dangerous -publish -spublish +hincrbyfloat +expire +zadd +zrem"
+    "-@all +@read +@connection +@pubsub -@dangerous -publish -spublish +hincrbyfloat +expire +zadd +zrem "
+    "+cluster|slots"
 )
 
 

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import redis
 
 from streams.local.ports import free_port
+from streams.local.security import CacheSecurity
 from streams.local.valkey import LocalValkey
 from tests.support.waiting import wait_until
 
 SLOTS = 16_384
+#: The nodes speak TLS among themselves, too, and tell clients of the ports that do.
+_CLOSED = {"tls-cluster": "yes", "tls-replication": "yes"}
 _CONFIG = {"cluster-enabled": "yes", "cluster-node-timeout": "2000", "appendonly": "no"}
 
 
 @contextmanager
-def three_nodes() -> Iterator[Sequence[LocalValkey]]:
-    """The nodes, each a third of the slots."""
+def three_nodes(
+    security: CacheSecurity | None = None, program: Path | None = None
+) -> Iterator[Sequence[LocalValkey]]:
+    """The nodes, each a third of the slots; `security` closes them all, `program` is one with TLS."""
     with ExitStack() as stack:
-        yield _masters(stack)
+        yield _masters(stack, security, program)
 
 
 @contextmanager
@@ -45,14 +51,18 @@ def three_nodes_and_a_replica() -> Iterator[tuple[Sequence[LocalValkey], LocalVa
 class _Node(LocalValkey):
     """With a free port for the bus too: ten thousand above its own may be somebody's."""
 
-    def __init__(self) -> None:
+    def __init__(self, security: CacheSecurity | None = None, program: Path | None = None) -> None:
         self.bus_port = free_port()
-        super().__init__(config={**_CONFIG, "cluster-port": str(self.bus_port)})
+        closed = _CLOSED if security is not None else {}
+        config = {**_CONFIG, **closed, "cluster-port": str(self.bus_port)}
+        super().__init__(config=config, security=security, program=program)
 
 
-def _masters(stack: ExitStack) -> list[_Node]:
-    nodes = [stack.enter_context(_Node()) for _ in range(3)]
-    clients = [stack.enter_context(redis.Redis(port=node.port)) for node in nodes]
+def _masters(
+    stack: ExitStack, security: CacheSecurity | None = None, program: Path | None = None
+) -> list[_Node]:
+    nodes = [stack.enter_context(_Node(security, program)) for _ in range(3)]
+    clients = [stack.enter_context(redis.Redis.from_url(node.url)) for node in nodes]
     bounds = [0, SLOTS // 3, 2 * SLOTS // 3, SLOTS]
     for number, client in enumerate(clients):
         client.execute_command("CLUSTER", "ADDSLOTSRANGE", bounds[number], bounds[number + 1] - 1)
@@ -70,8 +80,10 @@ def _follows(client: redis.Redis, master: bytes) -> bool:
     return True
 
 
-def cluster_url(nodes: Sequence[LocalValkey]) -> str:
-    return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes)
+def cluster_url(nodes: Sequence[LocalValkey], *, login: str = "", ca: Path | None = None) -> str:
+    """`login` is "user:password@", quoted; with `ca` the address is one of TLS."""
+    hosts = login + ",".join(f"127.0.0.1:{node.port}" for node in nodes)
+    return f"redis+cluster://{hosts}" if ca is None else f"rediss+cluster://{hosts}?ssl_ca_certs={ca}"
 
 
 def _is_whole(client: redis.Redis, nodes: int = 3) -> bool:
