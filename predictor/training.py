@@ -109,13 +109,13 @@ def _observe(
 
     `Observed.logs` and `Observations.logs` are the same array.
     """
-    stride = -(-total // min(config.max_positions, config.max_cells // state.width))
+    most = min(config.max_positions, config.max_cells // state.width, total)
     kept: list[Observed] = []
     numbers, outcomes = [], []
     for item in until_question(items, total):
         if isinstance(item, Lesson):
             state.observe(item.history, item.action)
-        elif item.number % stride == 0:
+        elif is_sampled(item.number, most, total):
             kept.append(state.look_at((item.history,), item.at_ms))
             numbers.append(item.number)
             outcomes.append(state.vocabulary.id_of(item.outcome))
@@ -123,6 +123,11 @@ def _observe(
     situations = [situation for observed in kept for situation in observed.situations]
     recent = np.concatenate([observed.recent for observed in kept])
     return Observations(np.array(numbers), logs, Observed(situations, logs, recent), np.array(outcomes))
+
+
+def is_sampled(number: int, most: int, total: int) -> bool:
+    """Whether `number` is among the `most` of 0 .. total - 1 that are evenly spread; exactly so many are."""
+    return number * most % total < most
 
 
 def until_question(items: Iterator[Lesson | Question], total: int) -> Iterator[Lesson | Question]:

@@ -12,7 +12,7 @@ from predictor.mixture import fit_pool, log_softmax, pool_logs
 from predictor.personal import count_personal
 from predictor.replay import Lesson, Question, outcomes_of, replay_log
 from predictor.situation import describe
-from predictor.training import name_outcomes
+from predictor.training import is_sampled, name_outcomes
 from predictor.vocabulary import LOGIN_ID
 
 
@@ -155,3 +155,11 @@ def test_a_pool_finds_the_opinion_that_is_right():
     assert pool.weights[0] == pytest.approx(1.0, abs=0.15)
     assert abs(pool.weights[1]) < 0.1
     assert np.exp(pool_logs(logs, pool)).sum(axis=1) == pytest.approx(np.ones(3_000), abs=1e-5)
+
+
+@pytest.mark.parametrize(("most", "total"), [(1, 1), (3, 10), (120_000, 145_011), (7, 7), (1, 5)])
+def test_a_sample_is_as_large_as_it_may_be_and_evenly_spread(most, total):
+    sampled = [number for number in range(total) if is_sampled(number, most, total)]
+    assert len(sampled) == most
+    steps = np.diff([*sampled, total + sampled[0]])
+    assert steps.max() - steps.min() <= 1
