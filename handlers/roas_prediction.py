@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from handlers.analytics import poisson
 from handlers.analytics.estimate import Driver, Estimate, ModelCard
+from handlers.analytics.series import DayPoint
 from handlers.context import Context
 from handlers.contract import handler
-from handlers.inputs import CampaignInput, DayRow, amount_of
+from handlers.inputs import CampaignInput, amount_of
 
 MODEL = ModelCard(
     id="account-poisson-1",
@@ -56,7 +57,7 @@ def roas_prediction(campaign: CampaignInput, context: Context) -> RoasResult:
     )
 
 
-def order_value_of(campaign: CampaignInput, rows: list[DayRow]) -> tuple[float | None, str]:
+def order_value_of(campaign: CampaignInput, rows: list[DayPoint]) -> tuple[float | None, str]:
     """What a conversion is worth, and who says so: the campaign, else the history's revenue."""
     said = amount_of(campaign.order_value)
     if said:
@@ -68,14 +69,14 @@ def order_value_of(campaign: CampaignInput, rows: list[DayRow]) -> tuple[float |
     return sum(row.revenue or 0.0 for row in with_revenue) / conversions, "revenue per conversion so far"
 
 
-def expected_spend(campaign: CampaignInput, rows: list[DayRow]) -> float:
+def expected_spend(campaign: CampaignInput, rows: list[DayPoint]) -> float:
     """A week's spend: that of the last seven days with any, never above the budget."""
     recent = sum(row.spend for row in rows[-poisson.HORIZON_DAYS :])
     budget = amount_of(campaign.budget)
     return min(recent, budget) if budget else recent
 
 
-def _insufficient(campaign: CampaignInput, rows: list[DayRow], problem: str) -> RoasResult:
+def _insufficient(campaign: CampaignInput, rows: list[DayPoint], problem: str) -> RoasResult:
     return RoasResult(
         estimate=None,
         interval=None,

@@ -8,12 +8,11 @@ tried, it predicted worse than the mean.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
 import msgspec
 
 from handlers.analytics.intervals import Interval, gamma_quantile
-from handlers.analytics.series import by_day, totals_of
+from handlers.analytics.series import DayPoint, points_of
 from handlers.inputs import DayRow
 
 #: Below these, any rate is an accident.
@@ -34,27 +33,14 @@ class ConversionRate(msgspec.Struct, frozen=True, kw_only=True):
     spend: float
 
 
-def spent(rows: Sequence[DayRow]) -> list[DayRow]:
-    """The days with spend, oldest first, one row each: other days say nothing of what spend brings."""
-    days = [_summed(day, found) for day, found in sorted(by_day(rows).items())]
-    return [day for day in days if day.spend > 0]
+def spent(rows: Sequence[DayRow]) -> list[DayPoint]:
+    """The days with spend, oldest first: other days say nothing of what spend brings."""
+    return [day for day in points_of(rows) if day.spend > 0]
 
 
-def _summed(day: date, rows: list[DayRow]) -> DayRow:
-    totals = totals_of(rows)
-    return DayRow(
-        date=day,
-        impressions=totals.impressions,
-        clicks=totals.clicks,
-        spend=totals.spend,
-        conversions=totals.conversions,
-        revenue=totals.revenue,
-    )
-
-
-def missing(rows: Sequence[DayRow]) -> str | None:
+def missing(past: Sequence[DayPoint]) -> str | None:
     """What is missing for a fit, in words; None where there is enough."""
-    days, conversions = len({row.date for row in rows}), sum(row.conversions for row in rows)
+    days, conversions = len(past), sum(day.conversions for day in past)
     if days < MIN_DAYS or conversions < MIN_CONVERSIONS:
         return (
             f"needs {MIN_DAYS} days with spend and {MIN_CONVERSIONS} conversions; "
@@ -63,14 +49,14 @@ def missing(rows: Sequence[DayRow]) -> str | None:
     return None
 
 
-def fit_rate(rows: Sequence[DayRow]) -> ConversionRate:
-    """The rate of all days; `rows` must be enough."""
-    spend, conversions = sum(row.spend for row in rows), sum(row.conversions for row in rows)
+def fit_rate(past: Sequence[DayPoint]) -> ConversionRate:
+    """The rate of all days; they must be enough."""
+    spend, conversions = sum(day.spend for day in past), sum(day.conversions for day in past)
     rate = conversions / spend
-    chi = sum((row.conversions - rate * row.spend) ** 2 / (rate * row.spend) for row in rows if rate > 0)
+    chi = sum((day.conversions - rate * day.spend) ** 2 / (rate * day.spend) for day in past if rate > 0)
     return ConversionRate(
         rate=rate,
-        dispersion=max(1.0, chi / max(1, len(rows) - 1)),
+        dispersion=max(1.0, chi / max(1, len(past) - 1)),
         conversions=conversions,
         spend=spend,
     )
@@ -97,14 +83,14 @@ def roas_interval(fitted: ConversionRate, spend: float, value: float, coverage: 
     )
 
 
-def measure_coverage(rows: Sequence[DayRow]) -> float | None:
+def measure_coverage(past: Sequence[DayPoint]) -> float | None:
     """The share of past weeks whose conversions lay in the interval predicted from the days before each."""
     hits = trials = 0
-    for start in range(HORIZON_DAYS, len(rows) - HORIZON_DAYS + 1, HORIZON_DAYS):
-        before, week = rows[:start], rows[start : start + HORIZON_DAYS]
+    for start in range(HORIZON_DAYS, len(past) - HORIZON_DAYS + 1, HORIZON_DAYS):
+        before, week = past[:start], past[start : start + HORIZON_DAYS]
         if missing(before) is None:
-            lo, hi = predict_conversions(fit_rate(before), sum(row.spend for row in week))
+            lo, hi = predict_conversions(fit_rate(before), sum(day.spend for day in week))
             trials += 1
             # A count is whole, the bounds are not: half a conversion of slack, as for any discrete interval.
-            hits += lo - 0.5 <= sum(row.conversions for row in week) <= hi + 0.5
+            hits += lo - 0.5 <= sum(day.conversions for day in week) <= hi + 0.5
     return round(hits / trials, 3) if trials >= MIN_FOR_COVERAGE else None

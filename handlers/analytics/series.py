@@ -95,10 +95,9 @@ def report_on(rows: Sequence[DayRow]) -> Report:
     """Everything the rows say; rows of one day are summed. Without rows, nothing is said."""
     if not rows:
         return _EMPTY
-    days = by_day(rows)
     totals = totals_of(rows)
-    first, last = min(days), max(days)
-    points = [_point(day, totals_of(found)) for day, found in sorted(days.items())]
+    points = points_of(rows)
+    first, last = points[0].date, points[-1].date
     return Report(
         window=Window(first=first, last=last, days=(last - first).days + 1),
         totals=totals,
@@ -109,11 +108,12 @@ def report_on(rows: Sequence[DayRow]) -> Report:
     )
 
 
-def by_day(rows: Iterable[DayRow]) -> dict[date, list[DayRow]]:
+def points_of(rows: Iterable[DayRow]) -> list[DayPoint]:
+    """One for each day that has rows, the oldest first."""
     days: dict[date, list[DayRow]] = {}
     for row in rows:
         days.setdefault(row.date, []).append(row)
-    return days
+    return [_point(day, totals_of(found)) for day, found in sorted(days.items())]
 
 
 def totals_of(rows: Iterable[DayRow]) -> Totals:

@@ -139,15 +139,15 @@ def days(count: int, *, seed: int = 1, rate: float = 0.1) -> list[DayRow]:
 
 
 def test_roas_intervals_hold_about_as_often_as_they_say() -> None:
-    covered = [poisson.measure_coverage(days(200, seed=seed)) for seed in range(8)]
+    covered = [poisson.measure_coverage(poisson.spent(days(200, seed=seed))) for seed in range(8)]
     assert all(one is not None for one in covered)
     assert 0.7 < sum(one or 0 for one in covered) / len(covered) <= 1.0
 
 
 def test_a_rate_needs_days_and_conversions() -> None:
-    assert "the history has 3 and" in str(poisson.missing(days(3)))
-    assert "and 0" in str(poisson.missing(days(30, rate=0.0)))
-    assert poisson.missing(days(30)) is None
+    assert "the history has 3 and" in str(poisson.missing(poisson.spent(days(3))))
+    assert "and 0" in str(poisson.missing(poisson.spent(days(30, rate=0.0))))
+    assert poisson.missing(poisson.spent(days(30))) is None
 
 
 def test_rows_of_one_day_are_one_observation() -> None:
