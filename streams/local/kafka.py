@@ -53,8 +53,7 @@ class LocalKafka(LocalServer):
         security: BrokerSecurity | None = None,
         runtime: KafkaRuntime | None = None,
     ) -> None:
-        super().__init__(home, data, keep_data=keep_data)
-        self.port = free_port() if port is None else port
+        super().__init__(home, data, keep_data=keep_data, port=port)
         self._controller_port = free_port(other_than=self.port)
         self._properties = dict(properties or {})
         self._security = security
@@ -71,9 +70,7 @@ class LocalKafka(LocalServer):
 
     def _prepare(self) -> None:
         self._runtime.install()
-        path = self._folder.path / _CONFIG
-        path.touch(mode=0o600)
-        path.write_text(self._server_properties())
+        self._write_config(_CONFIG, self._server_properties())
         if not self._meta_path.exists():
             self._format()
 

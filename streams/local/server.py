@@ -13,6 +13,7 @@ from typing import Self
 
 from streams.contracts.errors import UnavailableError
 from streams.local.folder import ServerFolder
+from streams.local.ports import free_port
 from streams.local.process import ServerCommand, ServerProcess
 from streams.local.state import cache_home
 
@@ -38,10 +39,13 @@ class LocalServer(ABC):
     _start_within_s: float = 60.0
     _stop_within_s: float = 10.0
 
-    def __init__(self, home: Path | None, data: Path | None, *, keep_data: bool | None) -> None:
+    def __init__(
+        self, home: Path | None, data: Path | None, *, keep_data: bool | None, port: int | None
+    ) -> None:
         self.home = (home if home is not None else cache_home()).expanduser().absolute()
         keep = data is not None if keep_data is None else keep_data
         self._folder = ServerFolder(data, self.home / "run", keep=keep)
+        self.port = free_port() if port is None else port
         self._process: ServerProcess | None = None
         self._start_failed = False
 
@@ -139,6 +143,12 @@ class LocalServer(ABC):
 
     def _environment(self) -> Mapping[str, str]:
         return os.environ
+
+    def _write_config(self, name: str, text: str) -> None:
+        """A file of the server's folder; passwords stand in it."""
+        path = self._folder.path / name
+        path.touch(mode=0o600)
+        path.write_text(text)
 
     def _wait_ready(self, begin: int) -> None:
         deadline = time.monotonic() + self._start_within_s

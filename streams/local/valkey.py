@@ -15,7 +15,7 @@ import redis
 
 from streams.contracts.errors import ConfigurationError
 from streams.local.artifacts import missing_extra
-from streams.local.ports import LOOPBACK, free_port, is_listening
+from streams.local.ports import LOOPBACK, is_listening
 from streams.local.security import CacheSecurity
 from streams.local.server import LocalServer
 
@@ -56,8 +56,7 @@ class LocalValkey(LocalServer):
         security: CacheSecurity | None = None,
         program: Path | None = None,
     ) -> None:
-        super().__init__(home, data, keep_data=keep_data)
-        self.port = free_port() if port is None else port
+        super().__init__(home, data, keep_data=keep_data, port=port)
         self._password = password
         self._config = dict(config or {})
         self._security = security if security is not None else CacheSecurity()
@@ -102,14 +101,9 @@ class LocalValkey(LocalServer):
             **({"aclfile": _USERS} if self._security.users else {}),
             **self._config,
         }
-        self._write(_CONFIG, "".join(f"{name} {value}\n" for name, value in directives.items()))
+        self._write_config(_CONFIG, "".join(f"{name} {value}\n" for name, value in directives.items()))
         if self._security.users:
-            self._write(_USERS, self._security.access_list())
-
-    def _write(self, name: str, text: str) -> None:
-        path = self._folder.path / name
-        path.touch(mode=0o600)
-        path.write_text(text)
+            self._write_config(_USERS, self._security.access_list())
 
     def _arguments(self) -> Sequence[str]:
         return [str(self._program or _binary()), _CONFIG]
