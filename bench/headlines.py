@@ -106,7 +106,7 @@ def _line() -> str:
 
 
 def _world(world: str, column: str) -> str:
-    return str(_value("impact", column, part="Four worlds", world=world))
+    return str(_value("impact", column, part="Worlds", world=world))
 
 
 def _hits() -> str:

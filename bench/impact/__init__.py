@@ -1,1 +1,1 @@
-"""What the system changes for people and servers: real behaviour replayed against four worlds."""
+"""What the system changes for people and servers: real behaviour replayed in five worlds."""

@@ -1,4 +1,4 @@
-"""`python -m bench.impact [--quick]`: a day of real behaviour against four worlds."""
+"""`python -m bench.impact [--quick]`: a day of real behaviour in five worlds."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _simulated(stage: Stage, seeds: range, *, quick: bool) -> dict[str, list[dic
     tried = _sensitivity(stage, quick=quick)
     _draw(stage)
     return {
-        "Four worlds": [_world(world, found) for world in World],
+        "Worlds": [_world(world, found) for world in World],
         "What was promised": targets.rows(found, limits, tried),
         "Users on the same cores": [_limit(stage, world, limits[world]) for world in World],
         "Sensitivity": tried,

@@ -2,7 +2,8 @@
 
 Some hours of the day become minutes. Everything that is a time is divided by sixty: TTLs, the session gap,
 what an answer takes (an HTTP service that only waits). What is not ours to divide, the broker's and Redis'
-own milliseconds, stays, so the simulation it is compared with runs at the same pace with the same overheads.
+own milliseconds, stays: the simulation it is compared with runs at the same pace, with the overheads that
+probes measured first.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from bench.impact.actions import CAMPAIGN
 from bench.impact.behaviour import DAY_S, DAYS, Step, draw_steps
 from bench.impact.decisions import events_of
 from bench.impact.durations import NEEDS, Durations
@@ -51,10 +53,15 @@ HIT_BAND, WAIT_BAND, JOBS_BAND = 0.05, 0.25, 0.15
 PAST = 3
 #: The jobs of the past, before the replay begins.
 DRAINED_WITHIN_S = 180.0
+#: Requests by which the client's own overhead is measured.
+PROBES = 20
 #: Beyond the replay's end, for the last readers.
 AFTER_S = 10.0
 
 
+#: Asked for by the probes: it computes for milliseconds.
+PROBED = PrecomputeTaskType.ROAS_PREDICTION
+WAIT = {"Prefer": "wait=30"}
 _ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
 
 
@@ -69,6 +76,7 @@ class WaitingService:
 
     def __init__(self, durations: Durations) -> None:
         self.calls: Counter[str] = Counter()
+        self._durations = durations
         self.counting = False
         service = self
 
@@ -91,6 +99,11 @@ class WaitingService:
         self._server = _Server(("127.0.0.1", 0), Answering)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def seconds(self, task: str) -> float:
+        """How long a call of a task takes that takes all entities the same time."""
+        demand = self._durations.of(task, "probe")
+        return demand.cpu_s + demand.wait_s
 
     def declaration(self) -> dict[str, Any]:
         """PRECOMPUTE_HTTP_HANDLERS: every task, its TTL at the replay's speed."""
@@ -118,6 +131,9 @@ class LiveReplay:
         self._numbers = count()
         self.waits: list[float] = []
         self.hits = 0
+        #: Median seconds of a request whose answers are there, and what a miss takes beside computing.
+        self.read_s = 0.0
+        self.job_s = 0.0
 
     async def run(self, past: Sequence[Step], steps: Sequence[Step], measured_from: float) -> None:
         """Steps at their times; `at_s` in the replay's own seconds, from 0."""
@@ -125,25 +141,45 @@ class LiveReplay:
             self._publish(step, time.time() + step.at_s)
         self._system.flush()
         await self._forget_answers()
-        begins = time.time() + 1.0
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
         async with httpx.AsyncClient(
             base_url=self._system.http.base_url, timeout=60.0, trust_env=False, limits=limits
         ) as http:
+            await self._probe(http, past)
+            self._forget()
+            begins = time.time() + 1.0
             running = set()
             for step in steps:
                 await asyncio.sleep(max(0.0, begins + step.at_s - time.time()))
                 is_measured = step.at_s >= measured_from
                 self._service.counting = is_measured
-                spec = BUILTIN_ACTIONS.get(step.action)
-                if spec is not None and spec.tasks:
-                    reading = asyncio.create_task(self._read(http, step, spec.tasks, is_measured=is_measured))
+                if tasks := _tasks_of(step):
+                    reading = asyncio.create_task(self._read(http, step, tasks, is_measured=is_measured))
                     running.add(reading)
                     reading.add_done_callback(running.discard)
                 self._publish(step, time.time())
                 self._system.producer.poll(0)
             self._service.counting = False
             await asyncio.wait(running or {asyncio.create_task(asyncio.sleep(0))}, timeout=AFTER_S)
+
+    async def _probe(self, http: httpx.AsyncClient, past: Sequence[Step]) -> None:
+        """What this client and this machine add to a hit and to a miss: the speed does not divide it."""
+        campaigns = [step for step in past if step.action == CAMPAIGN][:PROBES]
+        misses = [await self._timed(http, _paths(step, [PROBED])) for step in campaigns]
+        pages = [step for step in past if _tasks_of(step)][-PROBES:]
+        hits = []
+        for step in pages:
+            await self._timed(http, _paths(step, _tasks_of(step)))
+            hits.append(await self._timed(http, _paths(step, _tasks_of(step))))
+        self.read_s = percentile(hits, 0.5)
+        own_s = self._service.seconds(PROBED)
+        self.job_s = max(0.0, percentile(misses, 0.5) - self.read_s - own_s)
+
+    async def _timed(self, http: httpx.AsyncClient, paths: Sequence[str]) -> float:
+        began = time.perf_counter()
+        for answer in await asyncio.gather(*(http.get(path, headers=WAIT) for path in paths)):
+            answer.raise_for_status()
+        return time.perf_counter() - began
 
     async def _forget_answers(self) -> None:
         """The past's jobs ran because they came all at once; by now their answers would have expired."""
@@ -155,6 +191,9 @@ class LiveReplay:
             return not sum((await events.read()).values()) + sum((await jobs.read()).values())
 
         await eventually(is_drained, DRAINED_WITHIN_S)
+        self._forget()
+
+    def _forget(self) -> None:
         self._system.http.delete("/cache", params={"pattern": "*", "confirm": "true"}).raise_for_status()
 
     def _publish(self, step: Step, at: float) -> None:
@@ -169,12 +208,20 @@ class LiveReplay:
         self, http: httpx.AsyncClient, step: Step, tasks: Sequence[str], *, is_measured: bool
     ) -> None:
         began = time.perf_counter()
-        paths = [f"/cache/{task}:{step.entity}:{step.entity_id}" for task in tasks]
-        asked = [http.get(path, headers={"Prefer": "wait=30"}) for path in paths]
+        asked = [http.get(path, headers=WAIT) for path in _paths(step, tasks)]
         answers = await asyncio.gather(*asked)
         if is_measured:
             self.waits.append(time.perf_counter() - began)
             self.hits += all("preference-applied" not in answer.headers for answer in answers)
+
+
+def _tasks_of(step: Step) -> tuple[str, ...]:
+    spec = BUILTIN_ACTIONS.get(step.action)
+    return spec.tasks if spec is not None else ()
+
+
+def _paths(step: Step, tasks: Sequence[str]) -> list[str]:
+    return [f"/cache/{task}:{step.entity}:{step.entity_id}" for task in tasks]
 
 
 def compare(
@@ -189,9 +236,12 @@ def compare(
     # Only what is still in force: answers of the day before are gone in the accelerated run, too.
     played = [_faster(step, begin) for step in steps if begin <= step.at_s / 3600 < begin + warm + hours]
     measured_from = warm * 3600 / SPEED
-    live = _live(stage, past, played, measured_from, seed)
+    live, replay = _live(stage, past, played, measured_from, seed)
     say("the live part is done")
+    stage.setup = msgspec.structs.replace(stage.setup, read_s=replay.read_s, job_s=replay.job_s)
     simulated = _simulated(stage, past, played, measured_from, seed)
+    overheads = f"a hit {replay.read_s * 1000:.1f} ms, a miss {replay.job_s * 1000:.1f} ms more"
+    simulated["what"] += f", with the overheads measured there: {overheads}"
     return [live, simulated, _difference(live, simulated)]
 
 
@@ -221,7 +271,7 @@ def _settings() -> dict[str, float]:
 
 def _live(
     stage: Stage, past: Sequence[Step], steps: Sequence[Step], measured_from: float, seed: int
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], LiveReplay]:
     service = WaitingService(Durations(seed, scale=1 / SPEED))
     with tempfile.TemporaryDirectory() as name, LocalKafka() as kafka, LocalValkey() as valkey:
         folder = Path(name)
@@ -245,7 +295,8 @@ def _live(
             replay = LiveReplay(system, service)
             asyncio.run(replay.run(past, steps, measured_from))
     service.stop()
-    return _row("the system, 60 times as fast", replay.waits, replay.hits, sum(service.calls.values()))
+    found = _row("the system, 60 times as fast", replay.waits, replay.hits, sum(service.calls.values()))
+    return found, replay
 
 
 def _simulated(

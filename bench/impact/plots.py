@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 
 from bench.impact.worlds import World
 
-_COLOURS = ("#9a3412", "#b45309", "#0f766e", "#1d4ed8")
+_COLOURS = ("#9a3412", "#b45309", "#0f766e", "#1d4ed8", "#6d28d9")
 
 
 def waits(found: Mapping[World, Sequence[float]], path: Path) -> None:

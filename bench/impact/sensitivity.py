@@ -41,6 +41,17 @@ VARIANTS = (
         name="refresh only from 00:00 to 06:00 (PRECOMPUTE_OFF_PEAK)", settings={"off_peak": "00:00-06:00"}
     ),
     Variant(name="no refresh ahead, predictor off", setup={"refreshes": False}, world=World.TRIGGERS),
+    Variant(name="triggers weighed by use (PRECOMPUTE_TRIGGERS)", world=World.WEIGHED),
+    Variant(name="weighed, computing at 0.1", world=World.WEIGHED, settings={"act_above": 0.1}),
+    Variant(name="weighed, computing at 0.2", world=World.WEIGHED, settings={"act_above": 0.2}),
+    Variant(name="weighed, computing at 0.3", world=World.WEIGHED, settings={"act_above": 0.3}),
+    Variant(name="weighed, no refresh ahead", world=World.WEIGHED, setup={"refreshes": False}),
+    Variant(
+        name="weighed, computing at 0.7, no refresh ahead",
+        world=World.WEIGHED,
+        settings={"act_above": 0.7},
+        setup={"refreshes": False},
+    ),
     Variant(name="each task of a video takes 2 to 5 s", setup={"platform_video": True}),
     Variant(name="people bring in a quarter of the videos and campaigns", behaviour={"brings": 0.25}),
     Variant(name="every login opens the dashboard", behaviour={"lands": True}),
@@ -48,7 +59,13 @@ VARIANTS = (
     Variant(name="users turn to any entity at each action", behaviour={"turns": 1.0}),
 )
 #: What a quick run looks at.
-QUICK = ("as it is", "predictor off", "computing at 0.2", "no refresh ahead of expiry")
+QUICK = (
+    "as it is",
+    "predictor off",
+    "computing at 0.2",
+    "no refresh ahead of expiry",
+    "weighed, no refresh ahead",
+)
 
 
 def rows(

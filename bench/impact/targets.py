@@ -24,8 +24,8 @@ def rows(
     cpu = mean(ours, "cpu_s")
     fewer = 1 - mean(ours, "waiting_computations") / mean(none, "waiting_computations")
     more = cpu / mean(demand, "cpu_s") - 1
-    least = min(tried, key=lambda row: float(row["peak CPU, times demand-only"]))
-    peak = float(least["peak CPU, times demand-only"]) - 1
+    weighed = mean(found[World.WEIGHED], "cpu_s") / mean(demand, "cpu_s") - 1
+    total, peak = _least(tried, "CPU, times demand-only"), _least(tried, "peak CPU, times demand-only")
     saved = 1 - cpu / mean(none, "cpu_s")
     dollars = 1 - mean(ours, "dollars") / mean(none, "dollars")
     waste = mean(ours, "waste_predicted_jobs")
@@ -36,7 +36,9 @@ def rows(
         _row("p50 of a session's wait, s", mean(ours, "session_s_p50"), "<", 0.5, _SESSION),
         _row("fewer requests that compute while somebody waits", fewer, ">=", 0.85, _SHARED),
         _row("CPU above a demand-only cache's", more, "<=", 0.25, _UPLOADS),
-        _row(f"the same in the four busiest hours, at best: {least[_NAME]}", peak, "<=", 0.0, _UPLOADS),
+        _row(f"the same in the world of {World.WEIGHED}", weighed, "<=", 0.25, _WEIGHED),
+        _row(f"the same at best: {total[0]}", total[1], "<=", 0.25, _WEIGHED),
+        _row(f"the same in the four busiest hours, at best: {peak[0]}", peak[1], "<=", 0.0, _PEAK),
         _row("predicted answers that nobody read", waste, "<=", 0.25, _WASTE),
         _row("CPU saved against no cache", saved, ">=", 0.6, _UPLOADS),
         _row("money saved against no cache", dollars, ">=", 0.5, _EDITS),
@@ -47,14 +49,27 @@ def rows(
     return result
 
 
-_NAME = "what is different"
+def _least(tried: Sequence[Mapping[str, Any]], column: str) -> tuple[str, float]:
+    """The setting with the least of it, and how far it is above a demand-only cache."""
+    row = min(tried, key=lambda one: float(one[column]))
+    return str(row["what is different"]), float(row[column]) - 1
+
+
 _EARLY = (
     "people who ask before the answer can be there: a second after a login, while a query takes two to three"
 )
 _SESSION = "one generation of variants that nobody had asked for outweighs everything else in its session"
 _UPLOADS = (
     "an upload starts six computations and a login one, and in this log most of them are never looked at; "
-    "triggers that wait for a prediction, as predicted jobs do, would compute less and hit less"
+    "weighed by use (PRECOMPUTE_TRIGGERS) they compute far less, and fewer answers are there at once"
+)
+_WEIGHED = (
+    "half of it is refreshes until enough of them were counted and the twentieth that goes on measuring; "
+    "without refreshing it is less"
+)
+_PEAK = (
+    "an answer computed ahead costs what it would have cost when asked for, so each that nobody reads is "
+    "extra: below a demand-only cache there is only computing at other hours, or nothing ahead"
 )
 _WASTE = (
     "at this price of computing half of what is predicted comes true; a higher one wastes less and acts less"

@@ -1,4 +1,4 @@
-"""A day in one of four worlds: the same people, cores and answers; what differs is what is computed when."""
+"""A day in one of five worlds: the same people, cores and answers; what differs is what is computed when."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class World(StrEnum):
     DEMAND = "demand-only cache"
     TRIGGERS = "triggers only"
     PREDICTOR = "triggers + predictor"
+    WEIGHED = "weighed triggers + predictor"
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,16 +63,19 @@ class Replay:
         self.world = world
         self._setup = setup
         settings = setup.settings
+        if world is World.WEIGHED:
+            settings = settings.model_copy(update={"triggers": "weighed"})
+        self._settings = settings
         self._clock = Clockwork()
         self.answers = Answers(
             self._clock, seed=seed, stale_s=settings.stale_s, jitter=settings.ttl_jitter, ttl=setup.ttl
         )
         durations = Durations(seed, platform_video=setup.platform_video, scale=setup.scale)
         self._worker = SimulatedWorker(settings, self._clock, self.answers, durations, setup.job_s)
-        self._precomputes = world in (World.TRIGGERS, World.PREDICTOR)
+        self._precomputes = world not in (World.NO_CACHE, World.DEMAND)
         self._decisions = Decisions(
             settings,
-            model if world is World.PREDICTOR else None,
+            model if world in (World.PREDICTOR, World.WEIGHED) else None,
             self._clock,
             self.answers,
             self._worker,
@@ -185,7 +189,7 @@ class Replay:
 
     def _refresh(self) -> None:
         """`Upkeep.refresh`, by its own arithmetic and budget."""
-        settings = self._setup.settings
+        settings = self._settings
         now = self._clock.at
         expiring = self.answers.expiring_within(settings.refresh_ahead_s)
         if expiring and self._off_peak.is_open(self._clock.now()):

@@ -13,6 +13,7 @@ from bench.impact.worlds import Replay, Setup, World
 from bench.soak.watching import growth
 from predictor.bundled import load_bundled
 from predictor.prior import synthetic_records
+from streams.cache import uses
 from streams.settings import Settings
 
 USERS = 25
@@ -64,3 +65,15 @@ def test_a_core_less_is_waited_for() -> None:
 def test_growth_is_the_rise_of_the_line_through_the_samples() -> None:
     assert growth([(0.0, 10.0), (5.0, 15.0), (10.0, 20.0)]) == pytest.approx(10.0)
     assert growth([(0.0, 10.0), (5.0, 12.0), (10.0, 10.0)]) == pytest.approx(0.0)
+
+
+def test_weighed_triggers_compute_less_and_hit_more_than_demand_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A day of 25 people is too short for as many answers as a fleet decides by."""
+    monkeypatch.setattr(uses, "FEWEST", 5)
+    weighed = figures.__wrapped__(World.WEIGHED)
+    demand, always = figures(World.DEMAND), figures(World.PREDICTOR)
+    assert weighed["unanswered"] == 0
+    assert weighed["cpu_s"] < always["cpu_s"]
+    assert demand["hit"] < weighed["hit"] <= always["hit"]
