@@ -37,6 +37,11 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, bytes | None], ...]
 
 
+def newest_first(letter: Letter) -> tuple[int, int, str]:
+    """To sort by; letters of one moment stand in the same order in every reading."""
+    return -letter.at, -letter.offset, letter.place
+
+
 class LetterCursor(msgspec.Struct, frozen=True):
     """Partition to the offset below which the next page begins."""
 
@@ -87,7 +92,7 @@ class LetterBox:
             raise UnavailableError(f"Kafka does not answer: {exc.args[0].str()}") from exc
         finally:
             consumer.close()
-        letters.sort(key=lambda letter: (-letter.at, -letter.offset))
+        letters.sort(key=newest_first)
         shown = letters[:limit]
         following = {number: high for number, (_, high) in ranges.items()}
         for letter in shown:

@@ -17,6 +17,7 @@ from streams.web.batches import estimate
 from streams.web.console.overview import sparkline
 from streams.web.console.rendering import duration
 from streams.web.cursors import decode_cursor, encode_cursor
+from streams.web.letters import Letter, newest_first
 from streams.web.models import MOST_LEVELS, sound
 from streams.web.off_peak import OffPeak
 from streams.web.problems import Problem
@@ -177,3 +178,27 @@ def test_a_sparkline_stays_in_its_box() -> None:
 )
 def test_durations_are_for_people(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@given(st.permutations(range(4)))
+def test_letters_of_one_moment_have_one_order(order: list[int]) -> None:
+    """However Kafka's partitions come."""
+    letters = [letter(number) for number in order]
+    assert [one.place for one in sorted(letters, key=newest_first)] == [f"dlq/{n}/7" for n in range(4)]
+
+
+def letter(partition: int) -> Letter:
+    return Letter(
+        place=f"dlq/{partition}/7",
+        partition=partition,
+        offset=7,
+        at=1,
+        key="k",
+        reason="schema",
+        error="",
+        attempts=1,
+        trace="",
+        source="",
+        value=b"",
+        headers=(),
+    )
