@@ -17,6 +17,7 @@ from streams.web.batches import estimate
 from streams.web.console.overview import sparkline
 from streams.web.console.rendering import duration
 from streams.web.cursors import decode_cursor, encode_cursor
+from streams.web.forecast import use
 from streams.web.letters import Letter, newest_first
 from streams.web.models import MOST_LEVELS, sound
 from streams.web.off_peak import OffPeak
@@ -202,3 +203,31 @@ def letter(partition: int) -> Letter:
         value=b"",
         headers=(),
     )
+
+
+def test_use_is_told_by_task_and_cause() -> None:
+    totals = {
+        "ahead:caption_generation:upload": 8.0,
+        "used:caption_generation:upload": 2.0,
+        "withheld:caption_generation:upload": 30.0,
+        "ahead:dashboard_data:refresh": 4.0,
+        "computed:dashboard_data": 9.0,
+    }
+    assert use(totals) == [
+        {
+            "task": "caption_generation",
+            "why": "upload",
+            "computed": 8,
+            "read": 2,
+            "share_read": 0.25,
+            "withheld": 30,
+        },
+        {
+            "task": "dashboard_data",
+            "why": "refresh",
+            "computed": 4,
+            "read": 0,
+            "share_read": 0.0,
+            "withheld": 0,
+        },
+    ]
