@@ -42,7 +42,7 @@ and the clock are simulated, so that days pass in seconds; the part `Confirmed` 
 a real broker, a real cache and the three roles. A video's tasks take what `handlers.json` measured; a \
 generation of variants 10 to 15 s at a provider, a dashboard or an analysis 2 to 3 s of a core, as the \
 platform says. Overheads are those of `line.json` and `read.json`. Nothing was tuned: settings are the \
-defaults.
+defaults, but for `PRECOMPUTE_TRIGGERS=weighed` in the world of that name.
 
 `hit`: all answers of a request were there, fresh or stale. `event-triggered`: an event had asked for \
 all of them, so lately that they could still be served. A request waits for all its answers, a session \
