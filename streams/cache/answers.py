@@ -12,8 +12,9 @@ from streams.cache.cluster import is_cluster
 from streams.cache.codec import VERSION_DIGITS, encode_stored, time_digits
 from streams.cache.names import RedisNames
 from streams.cache.scripting import Argument, Script, send_many
+from streams.cache.uses import is_ahead
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
-from streams.contracts.jobs import Job, Why
+from streams.contracts.jobs import Job
 from streams.contracts.results import StoredResult
 
 #: A count of starts that nobody touches for a day is of a job that went elsewhere.
@@ -56,12 +57,9 @@ VERDICTS = {name.encode(): name for name in ("written", "released", "lost", "old
 
 
 class Finish(msgspec.Struct, frozen=True):
-    """The end of a claim that began at `started_at`. `stored` None releases it without an answer; `ttl_ms` is
-    the physical TTL.
-    """
+    """The end of a claim. `stored` None releases it without an answer; `ttl_ms` is the physical TTL."""
 
     claim: Claim
-    started_at: int
     stored: StoredResult | None
     ttl_ms: int
     message: str
@@ -148,9 +146,10 @@ class AnswerStore:
     async def _claim_all(self, claims: Sequence[Claim]) -> list[Grant]:
         keys: list[str] = []
         args: list[Argument] = [time_digits(millis(self._clock.now())), self._lease_ms, KEEP_MS]
+        answer, lease, _ = self._heads
         for claim in claims:
             job = claim.job
-            keys += self._keys(job.key)
+            keys += (f"{answer}{job.key}}}", f"{lease}{job.key}}}")
             not_before = self._floors.not_before(job.task)
             if job.recompute:
                 not_before = max(not_before, time_digits(job.created_at))
@@ -171,23 +170,24 @@ class AnswerStore:
         args: list[Argument] = [KEEP_MS, len(finishes), len(self._heads[0]) - 1, self._channel_head]
         lists: dict[str, int] = {}
         numbers: dict[tuple[str, bool], tuple[int, int]] = {}
+        result, lease, mark = self._heads
         for end in finishes:
-            keys += self._keys(end.claim.job.key)
+            key = end.claim.job.key
+            keys += (f"{result}{key}}}", f"{lease}{key}}}", f"{mark}{key}}}")
             stored = end.stored
             if stored is None:
-                args += (end.claim.lease, 0, 0, b"", end.message, 0, 0, 0)
+                args += (end.claim.lease, 0, b"", end.message, 0, 0, 0)
                 continue
             score, answered, unread = 0, 0, 0
             if not self._notes_apart:
                 score = stored.computed_at + end.ttl_ms
-                kind = (stored.task, _is_ahead(stored))
+                kind = (stored.task, is_ahead(stored))
                 found = numbers.get(kind)
                 if found is None:
                     found = numbers[kind] = self._numbers_of(stored, lists)
                 answered, unread = found
             answer = encode_stored(stored)
-            args += (end.claim.lease, end.started_at, end.ttl_ms, answer, end.message)
-            args += (score, answered, unread)
+            args += (end.claim.lease, end.ttl_ms, answer, end.message, score, answered, unread)
         verdicts = [VERDICTS[verdict] for verdict in await self._finish([*keys, *lists], args)]
         if self._notes_apart:
             await self._note(finishes, verdicts)
@@ -205,7 +205,7 @@ class AnswerStore:
                 self._names.index(stored.task),
                 self._names.unread(stored.task),
             )
-        return found if _is_ahead(stored) else found[:1]
+        return found if is_ahead(stored) else found[:1]
 
     async def _note(self, finishes: Sequence[Finish], verdicts: Sequence[str]) -> None:
         """On a cluster the lists lie in other slots than the answers."""
@@ -224,12 +224,3 @@ class AnswerStore:
         keys = [self._names.lease(claim.job.key) for claim in claims]
         args: list[Argument] = [self._lease_ms + KEEP_MS, *(claim.lease for claim in claims)]
         return [bool(held) for held in await self._renew(keys, args)]
-
-    def _keys(self, key: str) -> tuple[str, str, str]:
-        answer, lease, mark = self._heads
-        return (f"{answer}{key}}}", f"{lease}{key}}}", f"{mark}{key}}}")
-
-
-def _is_ahead(stored: StoredResult) -> bool:
-    """Whether it was computed before anybody asked."""
-    return stored.reason is None and stored.why is not Why.DEMAND

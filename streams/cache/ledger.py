@@ -34,12 +34,13 @@ MOST_PENDING = 20_000
 #: Ended jobs listed per task and status; older ones are still found by their id until they expire.
 LISTED = 2000
 
-#: KEYS: the jobs' hashes. ARGV: ttl_s, listed, prefix of the status sets (in the hashes' slot), then a job:
-#: id, status, at, facts (JSON), timeline lines, task, and "1" for a life's first line.
+#: KEYS: the jobs' hashes. ARGV: ttl_s, listed, prefix of the status sets (in the hashes' slot), length of
+#: what stands before a job's id in the name of its hash; then a job: status, at, facts (JSON), timeline
+#: lines, task, and "1" for a life's first line.
 #: The first line may come last, since another process writes it. A job that has ended stays what it is when
 #: it is delivered once more, unless it is started again: that is a replayed dead letter.
 _RECORD = """
-local ttl, listed, prefix, joins, leaves, a = ARGV[1], ARGV[2], ARGV[3], {}, {}, 4
+local ttl, listed, prefix, id_at, joins, leaves, a = ARGV[1], ARGV[2], ARGV[3], ARGV[4] + 1, {}, {}, 5
 local function of(sets, name)
   local found = sets[name]
   if not found then
@@ -49,9 +50,9 @@ local function of(sets, name)
   return found
 end
 for k = 1, #KEYS do
-  local id, status, at, facts = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
-  local lines, task, first = ARGV[a + 4], ARGV[a + 5], ARGV[a + 6] == '1'
-  a = a + 7
+  local id, status, at, facts = string.sub(KEYS[k], id_at), ARGV[a], ARGV[a + 1], ARGV[a + 2]
+  local lines, task, first = ARGV[a + 3], ARGV[a + 4], ARGV[a + 5] == '1'
+  a = a + 6
   local old = redis.call('HMGET', KEYS[k], 'status', 'timeline')
   local was, before = old[1], old[2]
   local ended = was and was ~= 'queued' and was ~= 'processing'
@@ -120,18 +121,15 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     timeline: tuple[TimelineEntry, ...]
 
 
-class _Pending:
+class _Pending(msgspec.Struct, eq=False):
     """What of a job is not written yet."""
 
-    __slots__ = ("at", "first", "job", "lines", "status")
-
-    def __init__(self, job: Job, status: Status, at: int, lines: bytes, first: bool) -> None:  # noqa: FBT001 (a record)
-        self.job = job
-        self.status = status
-        self.at = at
-        self.lines = lines
-        #: Whether all lines are such as begin a life.
-        self.first = first
+    job: Job
+    status: Status
+    at: int
+    lines: bytes
+    #: Whether all lines are such as begin a life.
+    first: bool
 
 
 class JobLedger(BackgroundService):
@@ -212,14 +210,14 @@ class JobLedger(BackgroundService):
 
     async def _write(self, batch: list[_Pending]) -> None:
         keys: list[str] = []
-        args: list[Argument] = [self._ttl_s, LISTED, self._names.jobs_prefix]
         head = self._names.job("")
+        args: list[Argument] = [self._ttl_s, LISTED, self._names.jobs_prefix, len(head)]
         for pending in batch:
             job = pending.job
             keys.append(head + job.id)
             facts = _encoder.encode(_facts(job))
             first = "1" if pending.first else ""
-            args += (job.id, pending.status, pending.at, facts, pending.lines, job.task, first)
+            args += (pending.status, pending.at, facts, pending.lines, job.task, first)
         await self._record(keys, args)
 
 

@@ -1,7 +1,7 @@
 """The scripts that make an answer's life atomic. Each handles many jobs in one call.
 
-Three keys a job, all in one slot: answer, lease, invalidation mark. On a cluster the caller sends one call a
-slot, and notes what was written in the lists by itself; elsewhere one call does it for all.
+A job's keys, all in one slot: answer, lease, and for FINISH its invalidation mark. On a cluster the caller
+sends one call a slot, and notes what was written in the lists by itself; elsewhere one call does it for all.
 
 A lease is text: how often the job was started without an end (4 digits), "1" or "0", then token, job id and
 version. It is held while its TTL is above `keep_ms`, a day, for which it is kept beyond its time: what a
@@ -19,7 +19,7 @@ from __future__ import annotations
 CLAIM = """
 local now, keep_ms, out, a = ARGV[1], tonumber(ARGV[3]), {}, 4
 local ttl = keep_ms + ARGV[2]
-for k = 1, #KEYS, 3 do
+for k = 1, #KEYS, 2 do
   local lease, verdict, starts, only_older = ARGV[a], 'run', 1, '1'
   local head = redis.call('GETRANGE', KEYS[k], 0, 72)
   if #head > 0 then
@@ -61,10 +61,10 @@ return out
 """
 
 #: KEYS: the jobs' own, then the lists that answers are noted in (sorted sets). ARGV: keep_ms, number of
-#: jobs, the length of what an answer's name begins with, what a channel's does; then a job: lease,
-#: started_at, ttl_ms ("0": write nothing), answer, message; and how it is noted where it is written: score,
-#: list, last list ("0": none). Returns a job: "written", "released" (nothing to write), "lost" (another
-#: computes this version or a newer one), "older" (a newer answer is there), "invalidated".
+#: jobs, the length of what an answer's name begins with, what a channel's does; then a job: lease, ttl_ms
+#: ("0": write nothing), answer, message; and how it is noted where it is written: score, list, last list
+#: ("0": none). Returns a job: "written", "released" (nothing to write), "lost" (another computes this version
+#: or a newer one), "older" (a newer answer is there), "invalidated".
 FINISH = """
 local keep_ms, jobs, name_at, channel = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] + 1, ARGV[4]
 local out, notes, a = {}, {}, 5
@@ -79,7 +79,7 @@ local function note(list, score, key)
   found[#found + 1] = key
 end
 for k = 1, jobs * 3, 3 do
-  local lease, ttl, answer = ARGV[a], ARGV[a + 2], ARGV[a + 3]
+  local lease, ttl, answer = ARGV[a], ARGV[a + 1], ARGV[a + 2]
   local pair = redis.call('MGET', KEYS[k + 1], KEYS[k + 2])
   local held, mark, verdict = pair[1], pair[2], 'written'
   local mine = held and string.sub(held, 6) == lease
@@ -87,8 +87,7 @@ for k = 1, jobs * 3, 3 do
   if ttl == '0' then verdict = 'released'
   elseif mark or not mine or string.sub(held, 5, 5) ~= '1' then
     local head = redis.call('GETRANGE', KEYS[k], 0, 72)
-    local began = string.format('%014.0f', ARGV[a + 1])
-    local version = string.sub(answer, 3, 21)
+    local version, began = string.sub(answer, 3, 21), string.sub(answer, 22, 35)
     local there, ours = string.sub(head, 3, 35), version .. began
     local other = held and not mine and string.match(held, ' (%S+)$')
     if other and redis.call('PTTL', KEYS[k + 1]) <= keep_ms then other = nil end
@@ -102,12 +101,12 @@ for k = 1, jobs * 3, 3 do
   if verdict == 'there' then verdict = 'written' end
   if verdict == 'written' then
     local key = string.sub(name, 2, -2)
-    note(ARGV[a + 6], ARGV[a + 5], key)
-    if ARGV[a + 7] ~= ARGV[a + 6] then note(ARGV[a + 7], ARGV[a + 5], key) end
+    note(ARGV[a + 5], ARGV[a + 4], key)
+    if ARGV[a + 6] ~= ARGV[a + 5] then note(ARGV[a + 6], ARGV[a + 4], key) end
   end
   if mine then redis.call('DEL', KEYS[k + 1]) end
-  redis.call('SPUBLISH', channel .. name, ARGV[a + 4])
-  a = a + 8
+  redis.call('SPUBLISH', channel .. name, ARGV[a + 3])
+  a = a + 7
   out[#out + 1] = verdict
 end
 for list, found in pairs(notes) do redis.call('ZADD', KEYS[jobs * 3 + list], unpack(found)) end

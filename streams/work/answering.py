@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -14,7 +15,7 @@ from streams.cache.batching import Batcher
 from streams.cache.counters import FleetCounters
 from streams.cache.uses import ahead_field, is_ahead
 from streams.contracts.clock import Clock, millis
-from streams.contracts.jobs import Job
+from streams.contracts.jobs import Job, Why
 from streams.contracts.results import NO_RESULT, StoredResult
 from streams.contracts.tasks import TaskCatalogue
 from streams.ops.metrics import CACHE_WRITES
@@ -87,7 +88,7 @@ class AnswerWriter:
         self.leases.drop(claim)
         verdict = await self._finishes.submit(self._end(claim, stored, message))
         if stored is not None:
-            self._count(stored, verdict)
+            self._count(stored.task, stored.why, verdict, ahead=is_ahead(stored))
         return verdict
 
     async def finish_all(self, ends: Sequence[tuple[Claim, StoredResult]], message: str) -> list[str]:
@@ -97,14 +98,18 @@ class AnswerWriter:
             self.leases.drop(claim)
             finishes.append(self._end(claim, stored, message))
         verdicts = await self._finishes.submit_many(finishes)
-        for (_, stored), verdict in zip(ends, verdicts, strict=True):
-            self._count(stored, verdict)
+        alike = Counter(
+            (stored.task, stored.why, is_ahead(stored), verdict)
+            for (_, stored), verdict in zip(ends, verdicts, strict=True)
+        )
+        for (task, why, ahead, verdict), count in alike.items():
+            self._count(task, why, verdict, ahead=ahead, count=count)
         return verdicts
 
-    def _count(self, stored: StoredResult, verdict: str) -> None:
-        self.writes.counts[stored.task, verdict] += 1
-        if verdict == "written" and is_ahead(stored):
-            self._counters.add(ahead_field(stored.task, stored.why))
+    def _count(self, task: str, why: Why, verdict: str, *, ahead: bool, count: int = 1) -> None:
+        self.writes.counts[task, verdict] += count
+        if ahead and verdict == "written":
+            self._counters.add(ahead_field(task, why), count)
 
     def release(self, claim: Claim) -> None:
         """Gives a claim back without waiting: whoever gets the job next must not be blocked by its lease."""
@@ -112,10 +117,10 @@ class AnswerWriter:
 
     def _end(self, claim: Claim, stored: StoredResult | None, message: str) -> Finish:
         if stored is None:
-            return Finish(claim, 0, None, 0, message)
+            return Finish(claim, None, 0, message)
         stale_ms = self._stale_ms if stored.is_available else 0
         ttl_ms = max(1, stored.expires_at - stored.computed_at + stale_ms)
-        return Finish(claim, stored.started_at, stored, ttl_ms, message)
+        return Finish(claim, stored, ttl_ms, message)
 
     def stored(
         self,

@@ -179,7 +179,7 @@ async def make_redis(folder: Path, client: redis.Redis, asynchronous: aioredis.R
     await store.claim([*claims, Claim(held, "w-held")])
     await store.finish(
         [
-            Finish(claim, NOW_MS, _stored(job, result, reason), 7_200_000, "completed")
+            Finish(claim, _stored(job, result, reason), 7_200_000, "completed")
             for claim, (job, result, reason) in zip(claims, answered, strict=True)
         ]
     )

@@ -103,7 +103,7 @@ async def test_a_job_that_began_before_never_brings_the_old_answer_back(
         assert [grant.verdict for grant in await store.claim([claim])] == ["run"]
         started = millis(SYSTEM_CLOCK.now())
         stored = stored_answer(str(key), turn, version=turn)
-        end = Finish(claim, started, stored_at(stored, started), 60_000, "completed")
+        end = Finish(claim, stored_at(stored, started), 60_000, "completed")
 
         await asyncio.gather(
             _after(redis, random.randrange(4), store.finish, [end]),

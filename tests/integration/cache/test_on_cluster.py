@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
+import msgspec
 import pytest
 import redis.asyncio as aioredis
 
@@ -72,8 +73,9 @@ def ends(claims: list[Claim], version: int = 1, *, begun_ms: int | None = None) 
     found = []
     for claim in claims:
         stored = stored_answer(claim.job.key, claim.job.key, version=version)
-        started = stored.started_at if begun_ms is None else begun_ms
-        found.append(Finish(claim, started, stored, 600_000, "completed"))
+        if begun_ms is not None:
+            stored = msgspec.structs.replace(stored, started_at=begun_ms)
+        found.append(Finish(claim, stored, 600_000, "completed"))
     return found
 
 

@@ -74,11 +74,11 @@ def finish(held: Claim, clock: Clock, *, started_at: int | None = None, result: 
     now = millis(clock.now())
     started = now if started_at is None else started_at
     answer = stored(held.job, started_at=started, expires_at=now + TTL_MS, result=result)
-    return Finish(held, started, answer, TTL_MS + STALE_MS, "completed")
+    return Finish(held, answer, TTL_MS + STALE_MS, "completed")
 
 
 def release(held: Claim) -> Finish:
-    return Finish(held, 0, None, 0, "released")
+    return Finish(held, None, 0, "released")
 
 
 async def lose_lease(client: aioredis.Redis, names: RedisNames, key: CacheKey) -> None:
