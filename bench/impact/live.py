@@ -238,8 +238,8 @@ def compare(
     measured_from = warm * 3600 / SPEED
     live, replay = _live(stage, past, played, measured_from, seed)
     say("the live part is done")
-    stage.setup = msgspec.structs.replace(stage.setup, read_s=replay.read_s, job_s=replay.job_s)
-    simulated = _simulated(stage, past, played, measured_from, seed)
+    setup = msgspec.structs.replace(stage.setup, read_s=replay.read_s, job_s=replay.job_s)
+    simulated = _simulated(stage, setup, past, played, measured_from, seed=seed)
     overheads = f"a hit {replay.read_s * 1000:.1f} ms, a miss {replay.job_s * 1000:.1f} ms more"
     simulated["what"] += f", with the overheads measured there: {overheads}"
     return [live, simulated, _difference(live, simulated)]
@@ -300,12 +300,18 @@ def _live(
 
 
 def _simulated(
-    stage: Stage, past: Sequence[Step], steps: Sequence[Step], measured_from: float, seed: int
+    stage: Stage,
+    setup: Setup,
+    past: Sequence[Step],
+    steps: Sequence[Step],
+    measured_from: float,
+    *,
+    seed: int,
 ) -> dict[str, Any]:
-    """The simulation of the accelerated run: same steps, same pace, the overheads as they are."""
-    setup: Setup = msgspec.structs.replace(
-        stage.setup,
-        settings=stage.setup.settings.model_copy(update={**_settings(), "cpu_processes": SLOTS}),
+    """The simulation of the accelerated run: same steps, same pace, the overheads of `setup`."""
+    setup = msgspec.structs.replace(
+        setup,
+        settings=setup.settings.model_copy(update={**_settings(), "cpu_processes": SLOTS}),
         ttl=1 / SPEED,
         scale=1 / SPEED,
         window=(measured_from, float("inf")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.impact.account import Account
@@ -60,16 +60,6 @@ class Stage:
 @functools.lru_cache(maxsize=4)
 def _steps(population: Population, behaviour: BehaviourConfig, seed: int) -> Any:
     return draw_steps(population, behaviour, seed)
-
-
-def measure(stage: Stage, seeds: Iterable[int], say: Any) -> dict[World, list[Figures]]:
-    """The figures of every world for each seed."""
-    found: dict[World, list[Figures]] = {world: [] for world in World}
-    for seed in seeds:
-        for world in World:
-            found[world].append(stage.replay(world, seed).figures(PRICES))
-            say(f"seed {seed}: {world}: hit {found[world][-1]['hit']:.3f}")
-    return found
 
 
 def mean(runs: Sequence[Figures], name: str) -> float:

@@ -9,6 +9,7 @@ import msgspec
 
 from bench.impact.behaviour import BehaviourConfig
 from bench.impact.replays import PRICES, Figures, Stage, mean
+from bench.impact.side_by_side import side_by_side
 from bench.impact.worlds import Setup, World
 
 
@@ -47,6 +48,11 @@ VARIANTS = (
     Variant(name="weighed, computing at 0.3", world=World.WEIGHED, settings={"act_above": 0.3}),
     Variant(name="weighed, no refresh ahead", world=World.WEIGHED, setup={"refreshes": False}),
     Variant(
+        name="weighed, refresh only from 00:00 to 06:00",
+        world=World.WEIGHED,
+        settings={"off_peak": "00:00-06:00"},
+    ),
+    Variant(
         name="weighed, computing at 0.7, no refresh ahead",
         world=World.WEIGHED,
         settings={"act_above": 0.7},
@@ -72,13 +78,14 @@ def rows(
     stage: Stage, seeds: Sequence[int], variants: Sequence[Variant], say: Callable[[str], None]
 ) -> list[dict[str, Any]]:
     found = []
-    for variant in variants:
-        found.append(_row(stage, variant, seeds))
-        say(f"{variant.name}: hit {found[-1]['hit %']} %")
+    for row in side_by_side(stage, _row, [(variant, tuple(seeds)) for variant in variants]):
+        found.append(row)
+        say(f"{row['what is different']}: hit {row['hit %']} %")
     return found
 
 
-def _row(stage: Stage, variant: Variant, seeds: Sequence[int]) -> dict[str, Any]:
+def _row(stage: Stage, changed: tuple[Variant, tuple[int, ...]]) -> dict[str, Any]:
+    variant, seeds = changed
     ours = [_figures(stage, variant, variant.world, seed) for seed in seeds]
     demand = [_figures(stage, variant, World.DEMAND, seed) for seed in seeds]
     requests = mean(ours, "requests")

@@ -50,9 +50,10 @@ def rows(
 
 
 def _least(tried: Sequence[Mapping[str, Any]], column: str) -> tuple[str, float]:
-    """The setting with the least of it, and how far it is above a demand-only cache."""
+    """The setting with the least of it, at which hits, and how far it is above a demand-only cache."""
     row = min(tried, key=lambda one: float(one[column]))
-    return str(row["what is different"]), float(row[column]) - 1
+    hits = f"hits {row['hit %']} %, {row['demand-only hit %']} % on demand only"
+    return f"{row['what is different']} ({hits})", float(row[column]) - 1
 
 
 _EARLY = (
@@ -64,8 +65,8 @@ _UPLOADS = (
     "weighed by use (PRECOMPUTE_TRIGGERS) they compute far less, and fewer answers are there at once"
 )
 _WEIGHED = (
-    "half of it is refreshes until enough of them were counted and the twentieth that goes on measuring; "
-    "without refreshing it is less"
+    "refreshes, the first jobs of each kind until enough were counted, and the twentieth that goes on "
+    "measuring; without refreshing it is less"
 )
 _PEAK = (
     "an answer computed ahead costs what it would have cost when asked for, so each that nobody reads is "
