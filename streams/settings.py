@@ -124,7 +124,10 @@ class Settings(BaseSettings):
 
     # Worker
     workers: PositiveInt = Field(3, description="jobs at once in one worker process")
-    cpu_processes: PositiveInt = Field(2, description="child processes for CPU work in one worker")
+    cpu_processes: PositiveInt = Field(
+        2,
+        description="child processes for CPU work in one worker; slots of priorities 9 and 10 add theirs",
+    )
     child_memory_mb: PositiveInt = Field(4096, description="address space of a child process, in MiB")
     queue_high: PositiveInt = Field(
         2000, description="jobs buffered per priority before its partitions are paused"

@@ -17,12 +17,12 @@ from streams.cache.reader import AnswerReader
 from streams.contracts.clock import Clock
 from streams.contracts.errors import PrecomputeError
 from streams.contracts.history import Action
-from streams.contracts.jobs import Job
+from streams.contracts.jobs import Job, Priority
 from streams.contracts.keys import CacheKey
 from streams.contracts.results import State
 from streams.contracts.tasks import Entity
 from streams.ops.tracing import TRACING
-from streams.work.pool import CpuPool, JobTimeoutError
+from streams.work.pool import CpuChildren, JobTimeoutError
 from streams.work.stepping import within
 
 
@@ -39,7 +39,7 @@ class Executor:
         self,
         *,
         registry: Registry,
-        pool: CpuPool,
+        pool: CpuChildren,
         answers: AnswerReader,
         mirror: MirrorReader,
         config: ExecutionConfig,
@@ -94,7 +94,13 @@ class Executor:
         if handler.kind == "cpu":
             encoded = encode_context(context)
             found: bytes = await self._pool.run(
-                run_cpu, handler.task, handler.module, payload, encoded, timeout_s=timeout_s
+                run_cpu,
+                handler.task,
+                handler.module,
+                payload,
+                encoded,
+                timeout_s=timeout_s,
+                urgent=job.priority >= Priority.OPERATOR,
             )
             return found
         try:
@@ -111,7 +117,13 @@ class Executor:
         if handler.kind == "cpu":
             encoded = [encode_context(context) for context in contexts]
             found: list[bytes | PrecomputeError] = await self._pool.run(
-                run_cpu_batch, handler.task, handler.module, payloads, encoded, timeout_s=timeout_s
+                run_cpu_batch,
+                handler.task,
+                handler.module,
+                payloads,
+                encoded,
+                timeout_s=timeout_s,
+                urgent=jobs[0].priority >= Priority.OPERATOR,
             )
             return found
         try:

@@ -44,6 +44,12 @@ class CpuPool:
         self._processes = processes
         self._memory_bytes = memory_mb * 1024 * 1024
         self._pool: ProcessPool | None = None
+        self._in_hand = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether another job would wait for a process."""
+        return self._in_hand >= self._processes
 
     async def run(self, function: Callable[..., Any], *args: Any, timeout_s: float) -> Any:
         """The function's answer; raises what it raised, `JobTimeoutError` or `ChildDiedError`.
@@ -52,6 +58,7 @@ class CpuPool:
         """
         pool = self._started()
         future = pool.schedule(function, args=list(args), timeout=timeout_s)
+        self._in_hand += 1
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
@@ -68,6 +75,8 @@ class CpuPool:
         except ProcessExpired as exc:
             CHILD_DEATHS.labels("died").inc()
             raise ChildDiedError(f"its process died with code {exc.exitcode}") from exc
+        finally:
+            self._in_hand -= 1
 
     async def stop(self) -> None:
         pool, self._pool = self._pool, None
@@ -94,3 +103,24 @@ class CpuPool:
                 initargs=[self._memory_bytes],
             )
         return self._pool
+
+
+class CpuChildren:
+    """Children for everybody, and `reserved` more that only urgent jobs get, once the others are busy.
+
+    A pool takes its jobs in the order they came: without children of its own an urgent job would have its
+    reserved slot and wait in it until a lower one ends.
+    """
+
+    def __init__(self, processes: int, reserved: int, memory_mb: int) -> None:
+        self._common = CpuPool(processes, memory_mb)
+        self._urgent = CpuPool(reserved, memory_mb) if reserved else self._common
+
+    async def run(self, function: Callable[..., Any], *args: Any, timeout_s: float, urgent: bool) -> Any:
+        """As `CpuPool.run`."""
+        pool = self._urgent if urgent and self._common.is_busy else self._common
+        return await pool.run(function, *args, timeout_s=timeout_s)
+
+    async def stop(self) -> None:
+        await self._common.stop()
+        await self._urgent.stop()

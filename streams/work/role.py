@@ -32,8 +32,9 @@ from streams.work.cancellation import CancellableExecutor, CancelWatch
 from streams.work.execution import ExecutionConfig, Executor
 from streams.work.leases import LeaseKeeper
 from streams.work.letters import JobLetters
-from streams.work.pool import CpuPool
+from streams.work.pool import CpuChildren
 from streams.work.processing import JobProcessor, ProcessingConfig
+from streams.work.queues import QueueConfig
 from streams.work.reporting import JobReporter
 from streams.work.retry import RetryPolicy
 from streams.work.worker import Worker
@@ -61,7 +62,8 @@ class WorkerRole:
         ledger = JobLedger(self._redis, names, ttl_s=settings.ledger_ttl_s)
         producer = AckedProducer(settings)
         letters = JobLetters(producer, settings.topics)
-        self._pool = CpuPool(settings.cpu_processes, settings.child_memory_mb)
+        reserved = QueueConfig(slots=settings.workers).reserved
+        self._pool = CpuChildren(settings.cpu_processes, reserved, settings.child_memory_mb)
         processor = JobProcessor(
             worker_id=self.id,
             tasks=registry.catalogue,

@@ -8,7 +8,8 @@ import pool_jobs
 import psutil
 import pytest
 
-from streams.work.pool import ChildDiedError, CpuPool, JobTimeoutError
+from streams.work.pool import ChildDiedError, CpuChildren, CpuPool, JobTimeoutError
+from tests.support.eventually import one_turn
 
 
 @pytest.fixture
@@ -71,3 +72,25 @@ async def test_a_pool_that_broke_is_replaced(pool: CpuPool) -> None:
     assert await pool.run(pool_jobs.pid, timeout_s=30) != before
     assert pool._pool is not broken
     await asyncio.to_thread(broken.join, 5)
+
+
+async def test_an_urgent_job_does_not_wait_for_a_lower_one() -> None:
+    children = CpuChildren(processes=1, reserved=1, memory_mb=1024)
+    first = await children.run(pool_jobs.pid, timeout_s=30, urgent=True)
+    assert await children.run(pool_jobs.pid, timeout_s=30, urgent=False) == first
+    lower = [asyncio.create_task(children.run(pool_jobs.spin, timeout_s=600, urgent=False)) for _ in range(3)]
+    await one_turn()
+    assert await children.run(pool_jobs.pid, timeout_s=30, urgent=True) != first
+    assert not any(task.done() for task in lower)
+    for task in lower:
+        task.cancel()
+    await asyncio.gather(*lower, return_exceptions=True)
+    assert await children.run(pool_jobs.pid, timeout_s=30, urgent=False)
+    await children.stop()
+
+
+async def test_with_one_slot_there_are_no_children_apart() -> None:
+    children = CpuChildren(processes=1, reserved=0, memory_mb=1024)
+    first = await children.run(pool_jobs.pid, timeout_s=30, urgent=False)
+    assert await children.run(pool_jobs.pid, timeout_s=30, urgent=True) == first
+    await children.stop()
