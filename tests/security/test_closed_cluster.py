@@ -82,7 +82,7 @@ async def compute(redis: aioredis.Redis, wanted: Sequence[Job]) -> None:
     ends = []
     for claim in claims:
         stored = stored_answer(claim.job.key, claim.job.key)
-        ends.append(Finish(claim, stored.started_at, stored, 600_000, "completed"))
+        ends.append(Finish(claim, stored, 600_000, "completed"))
     assert set(await store.finish(ends)) == {"written"}
 
 
