@@ -22,8 +22,8 @@ from tools.charts.rendering import CHART
 from tools.dashboards.__main__ import BOARDS
 from tools.load import Step, make_steps
 
-#: Says itself that it is empty without TLS.
-WITHOUT_TLS = {"Capacity / Time left of certificates"}
+#: Say themselves that they are empty without TLS, and without a challenger.
+EMPTY_HERE = {"Capacity / Time left of certificates", "Predictor / Gain of the version in the shadow"}
 #: Wide enough for several scrapes of a second each.
 RATE_INTERVAL = "15s"
 
@@ -157,7 +157,7 @@ def has_data(values: list[float]) -> bool:
 def test_no_panel_is_empty_under_load(watched: tuple[SystemUnderTest, Prometheus]) -> None:
     system, prometheus = watched
     users = Users(system)
-    missing: dict[str, Any] = {name: q for name, q in panel_queries().items() if name not in WITHOUT_TLS}
+    missing: dict[str, Any] = {name: q for name, q in panel_queries().items() if name not in EMPTY_HERE}
 
     def all_seen() -> bool:
         users.act()

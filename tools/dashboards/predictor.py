@@ -78,7 +78,7 @@ _QUALITY = Row(
         ),
         Graph(
             title="Gain of the version in the shadow",
-            why="Log-loss it saves, in nats, and its interval, mean of all processes; above 0: better.",
+            why="Log-loss it saves, in nats, and its interval; above 0: better. Empty without a challenger.",
             unit="short",
             queries=[Query("avg by (bound) (precompute_predictor_shadow_gain{@})", "{{bound}}")],
             signed=True,
