@@ -105,6 +105,9 @@ def _line() -> str:
     return f"{_value('line', 'p50_ms', what='event published to six jobs')} ms"
 
 
+_WEIGHED = "weighed triggers + predictor"
+
+
 def _world(world: str, column: str) -> str:
     return str(_value("impact", column, part="Worlds", world=world))
 
@@ -112,7 +115,11 @@ def _world(world: str, column: str) -> str:
 def _hits() -> str:
     ours, demand = _world("triggers + predictor", "hit %"), _world("demand-only", "hit %")
     events = _world("triggers + predictor", "event-triggered hit %")
-    return f"{ours} % ({events} % of what an event had asked for); a demand-only cache {demand} %"
+    weighed = _world(_WEIGHED, "hit %")
+    return (
+        f"{ours} % ({events} % of what an event had asked for); with triggers weighed by use {weighed} %, "
+        f"with a demand-only cache {demand} %"
+    )
 
 
 def _waits() -> str:
@@ -126,7 +133,11 @@ def _waits() -> str:
 def _spent() -> str:
     cpu = _world("triggers + predictor", "CPU, times no cache")
     demand = _world("triggers + predictor", "CPU, times demand-only")
-    return f"{cpu} times that without a cache, {demand} times a demand-only cache's"
+    weighed = _world(_WEIGHED, "CPU, times demand-only")
+    return (
+        f"{cpu} times that without a cache, {demand} times a demand-only cache's "
+        f"({weighed} times with triggers weighed by use)"
+    )
 
 
 def _chaos() -> str:

@@ -31,22 +31,39 @@ _PACKAGES = (
     "fastapi",
     "onnxruntime",
 )
+#: A run of fewer sections is not one of everything.
+FEWEST_SECTIONS = 5
 #: The broker that `streams/local` starts.
 _KAFKA = "Apache Kafka 4.3.0"
 
 
 def write(command: str, took: Mapping[str, float]) -> None:
     """Writes the index, its JSON and README's table; `took` is seconds by section of this run."""
+    made = machine()
     facts = {
         "command": command,
-        "machine": machine() | _hardware(),
+        "machine": made | _hardware(),
         "versions": _versions(),
-        "seconds": {name: round(seconds) for name, seconds in took.items()},
+        "runs": _runs() | _run(command, took, made["date"]),
         "reports": _reports(),
     }
     (FOLDER / "index.json").write_text(json.dumps(facts, indent=2) + "\n")
     (FOLDER / "index.md").write_text("\n".join(_page(facts)) + "\n")
     write_readme()
+
+
+def _runs() -> dict[str, Any]:
+    """How long the last run of each command took, as the index of before tells it."""
+    path = FOLDER / "index.json"
+    found: dict[str, Any] = json.loads(path.read_text()).get("runs", {}) if path.exists() else {}
+    return found
+
+
+def _run(command: str, took: Mapping[str, float], date: str) -> dict[str, Any]:
+    """This run, unless it was of some sections alone."""
+    if len(took) < FEWEST_SECTIONS:
+        return {}
+    return {command: {"date": date, "seconds": {name: round(seconds) for name, seconds in took.items()}}}
 
 
 def write_readme() -> None:
@@ -121,6 +138,10 @@ def _page(facts: dict[str, Any]) -> list[str]:
         "",
         *figures,
         "",
+        "## How long it takes",
+        "",
+        *(_length(command, run) for command, run in facts["runs"].items()),
+        "",
         "## Machine",
         "",
         f"{made['cpu']}, {made['cores']} cores, {made['memory_gb']} GB, {made['system']},",
@@ -146,6 +167,12 @@ def _page(facts: dict[str, Any]) -> list[str]:
         "",
         *([f"- {problem}" for problem in problems] or ["Everybody that was to be measured was."]),
     ]
+
+
+def _length(command: str, run: dict[str, Any]) -> str:
+    seconds: dict[str, int] = run["seconds"]
+    parts = ", ".join(f"{name} {spent} s" for name, spent in seconds.items())
+    return f"- `{command}` on {run['date']}: {sum(seconds.values()) / 60:.0f} minutes ({parts})"
 
 
 def _code(command: str) -> str:

@@ -10,7 +10,7 @@ import msgspec
 
 from bench import published
 from bench.impact import live, plots, search, sensitivity, targets
-from bench.impact.replays import LOG, PRICES, Figures, Stage, mean, with_interval
+from bench.impact.replays import LOG, Figures, Stage, figures_of, mean, with_interval
 from bench.impact.side_by_side import side_by_side
 from bench.impact.worlds import CORES, SLOTS, World
 from bench.report import FOLDER, write_parts
@@ -141,28 +141,16 @@ def _measure(stage: Stage, seeds: range) -> dict[World, list[Figures]]:
     """The figures of every world for each seed."""
     found: dict[World, list[Figures]] = {world: [] for world in World}
     runs = [(seed, world) for seed in seeds for world in World]
-    for (seed, world), figures in zip(runs, side_by_side(stage, _replay, runs), strict=True):
+    for (seed, world), figures in zip(runs, side_by_side(stage, figures_of, runs), strict=True):
         found[world].append(figures)
         _say(f"seed {seed}: {world}: hit {figures['hit']:.3f}")
     return found
 
 
-def _replay(stage: Stage, run: tuple[int, World]) -> Figures:
-    seed, world = run
-    return stage.replay(world, seed).figures(PRICES)
-
-
 def _capacities(stage: Stage, *, quick: bool) -> dict[World, dict[str, Any]]:
-    find = _quick_capacity if quick else _capacity
-    return dict(zip(World, side_by_side(stage, find, World), strict=True))
-
-
-def _capacity(stage: Stage, world: World) -> dict[str, Any]:
-    return search.capacity(stage, world, 1, largest=MOST_USERS, factor=search.FACTOR, say=_say)
-
-
-def _quick_capacity(stage: Stage, world: World) -> dict[str, Any]:
-    return search.capacity(stage, world, 1, largest=QUICK_MOST_USERS, factor=2.5, say=_say)
+    most, factor = (QUICK_MOST_USERS, 2.5) if quick else (MOST_USERS, search.FACTOR)
+    asked = [search.Asked(world=world, seed=1, largest=most, factor=factor) for world in World]
+    return dict(zip(World, side_by_side(stage, search.capacity, asked), strict=True))
 
 
 def _limit(stage: Stage, world: World, limit: dict[str, Any]) -> dict[str, Any]:

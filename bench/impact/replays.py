@@ -62,6 +62,12 @@ def _steps(population: Population, behaviour: BehaviourConfig, seed: int) -> Any
     return draw_steps(population, behaviour, seed)
 
 
+def figures_of(stage: Stage, run: tuple[int, World]) -> Figures:
+    """Those of one replay, by its seed and its world."""
+    seed, world = run
+    return stage.replay(world, seed).figures(PRICES)
+
+
 def mean(runs: Sequence[Figures], name: str) -> float:
     return statistics.fmean(run[name] for run in runs)
 

@@ -9,8 +9,8 @@ each day is replayed twice, with these cores and with endless ones, and the diff
 from __future__ import annotations
 
 import itertools
+import sys
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -39,24 +39,34 @@ def all_within_limit(stage: Stage, world: World, seed: int) -> float:
     return percentile(stage.replay(world, seed, behaviour=behaviour).waits(), SHARE)
 
 
-def capacity(
-    stage: Stage, world: World, seed: int, *, largest: int, factor: float, say: Callable[[str], None]
-) -> dict[str, Any]:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A world, no more users than `largest`, and what passes within `factor` of what fails."""
+
+    world: World
+    seed: int
+    largest: int
+    factor: float
+
+
+def capacity(stage: Stage, asked: Asked) -> dict[str, Any]:
     """Users up to which the busiest hour's queueing stays below the limit; doubles, then halves the gap."""
     tried: dict[int, float] = {}
 
     def passes(users: int) -> bool:
-        tried[users] = queueing(stage, world, seed, users)
-        say(f"{world}: {users} users: p95 of queueing {tried[users] * 1000:.0f} ms")
+        tried[users] = queueing(stage, asked.world, asked.seed, users)
+        sys.stdout.write(f"{asked.world}: {users} users: p95 of queueing {tried[users] * 1000:.0f} ms\n")
+        sys.stdout.flush()
         return tried[users] < LIMIT_S
 
     good, bad = 0, 0
-    for users in itertools.takewhile(lambda n: n <= largest, (SMALLEST * 2**n for n in itertools.count())):
+    for users in itertools.takewhile(
+        lambda n: n <= asked.largest, (SMALLEST * 2**n for n in itertools.count())
+    ):
         if not passes(users):
             bad = users
             break
         good = users
-    while bad and good and bad / good > factor:
+    while bad and good and bad / good > asked.factor:
         middle = int((good * bad) ** 0.5)
         if passes(middle):
             good = middle
