@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import tempfile
 import time
 import uuid
@@ -19,6 +20,7 @@ from bench.report import calibration_us, percentile, write
 from streams.cache.names import RedisNames
 from streams.contracts.jobs import Why, encode_job, new_job
 from streams.contracts.keys import CacheKey
+from streams.kafka.lag import GroupLag
 from streams.local.kafka import LocalKafka
 from streams.local.valkey import LocalValkey
 from tests.support.system import SystemUnderTest
@@ -26,6 +28,7 @@ from tests.support.waiting import wait_until
 
 USERS = 500
 PACED_PER_S = 200
+DRAINED_WITHIN_S = 300.0
 
 
 def cpu_s(pid: int) -> float:
@@ -88,8 +91,7 @@ class Line:
 
     def job_to_answer(self) -> None:
         """A no-op job in Kafka until its answer can be read."""
-        # What the events before have caused is done when the lowest job is.
-        self._answer(CacheKey("noop", "thing", "last"), 1)
+        self._drain()
         times = []
         for number in range(self._repeats):
             key = CacheKey("noop", "thing", f"latency-{number}-{uuid.uuid4().hex[:6]}")
@@ -99,6 +101,13 @@ class Line:
             p50_ms=round(percentile(times, 0.5), 1),
             p99_ms=round(percentile(times, 0.99), 1),
         )
+
+    def _drain(self) -> None:
+        """Until the workers have done what the events before have caused."""
+        settings = self._system.settings
+        lag = GroupLag(settings, settings.group_worker, settings.topics.all_jobs)
+        what = "the end of the jobs that events asked for"
+        wait_until(lambda: not sum(asyncio.run(lag.read()).values()), within_s=DRAINED_WITHIN_S, what=what)
 
     def _answer(self, key: CacheKey, priority: int) -> float:
         """Seconds from sending a job until its answer can be read."""
