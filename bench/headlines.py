@@ -81,7 +81,8 @@ def _worker() -> str:
         return _value("worker", "cpu us/job", system=system)
 
     peers = ", ".join(f"{name} {us(name)}" for name in ("Celery", "Dramatiq", "taskiq", "arq"))
-    return f"{us('ours')} us of CPU ({us('ours, batches')} us in batches); {peers}"
+    ours = f"{us('ours')} us of CPU ({us('ours, 256')} with 256 slots, {us('ours, batches')} in batches)"
+    return f"{ours}; {peers}"
 
 
 def _urgent() -> str:
