@@ -130,10 +130,19 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]
     async def _rewind_uncommitted(self) -> None:
         """Also where nothing was committed yet: there aiokafka leaves the position behind what was fetched
         since the assignment and dropped, and those first records of a partition would be lost.
+
+        Kafka is asked once more: a partition that was assigned after the seek began has no read offset
+        either, and to rewind it would do its whole past again.
         """
         unread = [tp for tp in self.assignment() if self._is_sliced(tp) and not self._read_offset[tp]]
-        if unread:
-            await self.seek_wait(await self.earliest_offsets(*unread))
+        new = [tp for tp in unread if await self._committed_in_kafka(tp) is None]
+        if new:
+            await self.seek_wait(await self.earliest_offsets(*new))
+
+    async def _committed_in_kafka(self, tp: TP) -> int | None:
+        thread = self._thread
+        offset: int | None = await thread.call_thread(thread._ensure_consumer().committed, tp)  # noqa: SLF001 (Faust has no public way)
+        return offset
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         # Waits for the slice in hand and commits it.
