@@ -32,7 +32,7 @@ from streams.ingest.shadowing import Shadowing
 from streams.ingest.slices import SliceProcessor
 from streams.ingest.speculation import SpeculationConfig, Speculator
 from streams.ingest.state import Inputs, UserStates
-from streams.ingest.weighing import TriggerWeighing
+from streams.ingest.weighing import TriggerWeighing, weighing_of
 from streams.settings import Settings
 
 PARTITIONS = 12
@@ -83,7 +83,7 @@ class Decisions:
             speculator = Speculator(model, BUILTIN_ACTIONS, self._conditions, _speculation(settings))
             self._anticipation = Anticipator(model, speculator, scores, Shadowing())
 
-        self._weighing = _weighing(settings, clock)
+        self._weighing = weighing_of(settings, clock)
 
         def processor(anticipation: Anticipation, weighing: TriggerWeighing | None) -> SliceProcessor:
             return SliceProcessor(
@@ -152,12 +152,6 @@ def _conditions(settings: Settings) -> ConditionsConfig:
         user_budget=settings.predicted_jobs_per_user,
         global_budget_s=settings.predicted_budget_s,
     )
-
-
-def _weighing(settings: Settings, clock: Clockwork) -> TriggerWeighing | None:
-    if settings.triggers == "always":
-        return None
-    return TriggerWeighing(settings.act_above, PolicyConfig(load_penalty=settings.load_penalty), clock)
 
 
 def _speculation(settings: Settings) -> SpeculationConfig:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -29,6 +29,15 @@ def ahead_field(task: str, why: str) -> str:
 def used_field(task: str, why: str) -> str:
     """The fleet's counter of those that were read at least once."""
     return f"used:{task}:{why}"
+
+
+def ahead_counts(totals: Mapping[str, float]) -> Iterator[tuple[str, str, float, float]]:
+    """Task, cause, answers written before anybody asked, and those of them that were read."""
+    for field, ahead in totals.items():
+        kind, _, name = field.partition(":")
+        if kind == "ahead":
+            task, _, why = name.rpartition(":")
+            yield task, why, ahead, totals.get(used_field(task, why), 0.0)
 
 
 def is_ahead(stored: StoredResult) -> bool:
@@ -80,12 +89,8 @@ class MeasuredUse:
 
     def update(self, totals: Mapping[str, float]) -> None:
         """Takes in the fleet's counters."""
-        for field, ahead in totals.items():
-            kind, _, name = field.partition(":")
-            if kind == "ahead":
-                task, _, why = name.rpartition(":")
-                seen = self._seen.setdefault((task, why), _Seen())
-                seen.take(ahead, totals.get(used_field(task, why), 0.0))
+        for task, why, ahead, used in ahead_counts(totals):
+            self._seen.setdefault((task, why), _Seen()).take(ahead, used)
 
     def share(self, task: str, why: str) -> float | None:
         """0 to 1; None while too few were computed to say."""

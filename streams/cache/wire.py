@@ -30,7 +30,7 @@ class Wire(asyncio.Protocol):
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
-        #: redis-py says so for good where a server may not be written to any more.
+        #: False for good once a reply was not read, or the server may not be written to any more.
         self.is_sound = True
         self._transport = connection._writer.transport  # noqa: SLF001 (redis-py has no public way to it)
         self._streams = self._transport.get_protocol()

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from handlers.manifest import Manifest
 from handlers.registry import load_manifest
 from predictor.history import History
-from predictor.policy import PolicyConfig
 from streams.cache.connection import connect
 from streams.cache.counters import FleetCounters
 from streams.cache.inputs import NOBODY
@@ -24,7 +23,7 @@ from streams.ingest.publishing import SlicePublisher
 from streams.ingest.slices import SliceProcessor
 from streams.ingest.speculation import Asked
 from streams.ingest.state import Inputs
-from streams.ingest.weighing import TriggerWeighing, WeighingUpkeep
+from streams.ingest.weighing import TriggerWeighing, WeighingUpkeep, weighing_of
 from streams.ops.health import Health, HealthServer
 from streams.ops.metrics import BUILD_INFO
 from streams.ops.service import ServiceGroup
@@ -47,7 +46,7 @@ class Components:
         self.freshness = FreshnessFilter(redis, names, SYSTEM_CLOCK)
         predicting = build_predicting(settings, declared, redis, names, self.counters)
         self.anticipation = predicting.anticipation
-        weighing = _weighing(settings)
+        weighing = weighing_of(settings, SYSTEM_CLOCK)
         self.processor = _processor(settings, declared, self.anticipation, weighing)
         self.publisher = SlicePublisher(self.output, settings.topics, self.counters)
         self.mirror = Mirror(redis, names, declared.catalogue, self.ledger)
@@ -81,13 +80,6 @@ class Components:
         await self.mirror.stop()
         await self._services.stop()
         await self._redis.aclose()
-
-
-def _weighing(settings: Settings) -> TriggerWeighing | None:
-    if settings.triggers == "always":
-        return None
-    policy = PolicyConfig(load_penalty=settings.load_penalty)
-    return TriggerWeighing(settings.act_above, policy, SYSTEM_CLOCK)
 
 
 def _processor(

@@ -24,6 +24,7 @@ from streams.contracts.jobs import Job
 from streams.contracts.states import Reason
 from streams.ingest.load import FleetLoad
 from streams.ops.service import BackgroundService
+from streams.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
@@ -49,6 +50,13 @@ class TriggerWeighing:
         if share is None or share > threshold(self._price, self.load.value, self._policy):
             return None
         return None if is_explored(cause) else Reason.NOT_WORTH_IT
+
+
+def weighing_of(settings: Settings, clock: Clock) -> TriggerWeighing | None:
+    """None where every job is sent."""
+    if settings.triggers == "always":
+        return None
+    return TriggerWeighing(settings.act_above, PolicyConfig(load_penalty=settings.load_penalty), clock)
 
 
 class WeighingUpkeep(BackgroundService):

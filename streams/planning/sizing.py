@@ -94,17 +94,18 @@ def make_plan(workload: Workload, assumed: Assumptions | None = None) -> Plan:
     """The smallest installation that carries the peak within the assumptions."""
     given = assumed or Assumptions()
     worker = _worker(workload, given)
-    roles = (_streams(workload, given), worker, _api(workload, given))
+    busy = child_seconds(workload, given) / (worker.replicas * given.children)
+    slots = _slots(workload, worker.replicas, busy, given)
+    roles = (_streams(workload, given), _with_urgent_children(worker, slots), _api(workload, given))
     partitions = max(roles[0].replicas, worker.replicas) * PARTITION_ROOM
     cells = math.ceil(partitions / MOST_PARTITIONS)
     redis, kafka = redis_bytes(workload, given), kafka_bytes(workload, given)
-    busy = child_seconds(workload, given) / (worker.replicas * given.children)
     per_s, mean_s, cv = _child_work(workload, given)
     return Plan(
         cells=cells,
         partitions=math.ceil(partitions / cells / DOZEN) * DOZEN,
         roles=roles,
-        slots=_slots(workload, worker.replicas, busy, given),
+        slots=slots,
         children=given.children,
         redis_bytes=redis,
         kafka_bytes=kafka,
@@ -142,6 +143,12 @@ def _worker(workload: Workload, given: Assumptions) -> RolePlan:
     replicas = max(given.fewest_replicas, by_children, by_loop)
     memory = c.WORKER_BYTES.value + given.children * c.CHILD_BYTES.value
     return RolePlan(role="worker", replicas=replicas, cores=1.0 + given.children, memory_bytes=memory)
+
+
+def _with_urgent_children(worker: RolePlan, slots: int) -> RolePlan:
+    """They share the cores of the others, but not their memory."""
+    urgent = QueueConfig(slots=slots).reserved * c.CHILD_BYTES.value
+    return msgspec.structs.replace(worker, memory_bytes=worker.memory_bytes + urgent)
 
 
 def _slots(workload: Workload, replicas: int, busy: float, given: Assumptions) -> int:

@@ -9,7 +9,7 @@ import msgspec
 from streams.cache.counters import FleetCounters
 from streams.cache.scorecards import Scorecard, Scorecards, merged_bins
 from streams.cache.shadows import merged_shadow
-from streams.cache.uses import used_field, withheld_field
+from streams.cache.uses import ahead_counts, withheld_field
 from streams.contracts.clock import SYSTEM_CLOCK, Clock, millis
 from streams.settings import Settings
 
@@ -73,24 +73,17 @@ def worth(totals: dict[str, float]) -> dict[str, Any]:
 
 def use(totals: dict[str, float]) -> list[dict[str, Any]]:
     """By task and cause: answers computed ahead, those read, and jobs that were left to whoever asks."""
-    rows = []
-    for field in sorted(totals):
-        kind, _, name = field.partition(":")
-        if kind != "ahead":
-            continue
-        task, _, why = name.rpartition(":")
-        ahead, read = totals[field], totals.get(used_field(task, why), 0.0)
-        rows.append(
-            {
-                "task": task,
-                "why": why,
-                "computed": int(ahead),
-                "read": int(read),
-                "share_read": round(min(1.0, read / ahead), 4) if ahead else None,
-                "withheld": int(totals.get(withheld_field(task, why), 0.0)),
-            }
-        )
-    return rows
+    return [
+        {
+            "task": task,
+            "why": why,
+            "computed": int(ahead),
+            "read": int(read),
+            "share_read": round(min(1.0, read / ahead), 4) if ahead else None,
+            "withheld": int(totals.get(withheld_field(task, why), 0.0)),
+        }
+        for task, why, ahead, read in sorted(ahead_counts(totals))
+    ]
 
 
 def _by_version(cards: list[Scorecard]) -> list[dict[str, Any]]:

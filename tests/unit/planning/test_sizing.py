@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 
 from streams.cli.main import app
 from streams.contracts.errors import ConfigurationError
+from streams.planning.constants import CHILD_BYTES
 from streams.planning.sizing import MOST_PARTITIONS, Assumptions, Plan, make_plan
 from streams.planning.waiting import erlang_c, mean_wait_s, priority_wait_s
 from streams.planning.workload import DEFAULT_TASKS, Workload, parse_tasks
+from streams.work.queues import QueueConfig
 
 RATES = st.floats(min_value=0.1, max_value=1e6)
 
@@ -49,6 +51,8 @@ def test_a_plan_holds_together(events_per_s: float) -> None:
         assert made.role(role).replicas >= 2
     assert 0 <= made.busy <= Assumptions().worker_busy + 1e-9
     assert made.slots > made.children
+    children = made.children + QueueConfig(slots=made.slots).reserved
+    assert made.role("worker").memory_bytes >= children * CHILD_BYTES.value
     assert math.isfinite(made.child_wait_s)
 
 
