@@ -33,8 +33,8 @@ FORMAT = 1
 MAX_MODEL_BYTES = 20 * 1024 * 1024
 #: Users' windows take at most this much of it before compression.
 _MAX_WINDOW_BYTES = 4 * 1024 * 1024
-#: Counts of 6 x 20,000 contexts of 250 outcomes; more is no model of ours.
-_MAX_COUNT_BYTES = 6 * 20_001 * MAX_NAMES * 4
+#: Counts of 20,000 contexts of 250 outcomes for each expert; more is no model of ours.
+_MAX_COUNT_BYTES = len(GLOBAL_EXPERTS) * 20_001 * MAX_NAMES * 4
 
 
 class ModelError(ContractError):
@@ -196,6 +196,7 @@ def _load_state(data: bytes, meta: ModelMeta) -> FeatureState:
     if (
         state.vocabulary.names != stored.names
         or len(stored.rows) != len(GLOBAL_EXPERTS)
+        or stored.used < 1
         or counts.size != stored.used * state.width
         or outcomes.size != state.width
         or not (_are_counts(counts) and _are_counts(outcomes))
@@ -203,19 +204,12 @@ def _load_state(data: bytes, meta: ModelMeta) -> FeatureState:
         or any(state.width <= seen < NOTHING_ID for window in stored.windows.values() for seen in set(window))
     ):
         raise ModelError(refusal)
-    state.bank = _bank(stored, counts, outcomes, state.width)
+    # `astype` copies: what was read is not to be written to.
+    rows = counts.astype(np.float32).reshape(stored.used, state.width)
+    state.bank = ContextBank.restore(stored.rows, rows, outcomes)
     for user, window in stored.windows.items():
         state.windows.put(user, window)
     return state
-
-
-def _bank(stored: _State, counts: Any, outcomes: Any, width: int) -> ContextBank:
-    bank = ContextBank(width)
-    bank.rows = stored.rows
-    bank.used = stored.used
-    bank.counts = counts.astype(np.float32).reshape(stored.used, width)
-    bank.outcomes = outcomes
-    return bank
 
 
 def _are_counts(values: Any) -> bool:

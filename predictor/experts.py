@@ -1,4 +1,4 @@
-"""Ten small experts on what follows: six contexts everybody shares, four of the user's own.
+"""Twelve small experts on what follows: eight contexts everybody shares, four of the user's own.
 
 Each is a Dirichlet-smoothed count over the same base, the first-order context. Their logarithms are
 what a blend weighs (logarithmic opinion pool: Genest and Zidek, "Combining probability distributions",
@@ -19,7 +19,8 @@ from predictor.situation import Situation
 
 Floats = npt.NDArray[np.float32]
 
-GLOBAL_EXPERTS = ("last", "last2", "last3", "last4", "last2+gap", "last+session")
+#: `Situation.keys` has the context of each, in this order.
+GLOBAL_EXPERTS = ("last", "last2", "last3", "last4", "last2+gap", "last+set", "last+age", "last+hour")
 USER_EXPERTS = ("user recent", "user last", "user last2", "user last3")
 EXPERTS = GLOBAL_EXPERTS + USER_EXPERTS
 
@@ -42,15 +43,23 @@ class ContextBank:
         self.width = width
         self.max_rows = max_rows
         self.rows: list[dict[int, int]] = [{} for _ in GLOBAL_EXPERTS]
-        self.counts: Floats = np.zeros((1024, width), np.float32)
         self.used = 1
         self.outcomes: Floats = np.zeros(width, np.float32)
+        self._store(np.zeros((1024, width), np.float32))
         self._often = self.outcomes
         self._priors: dict[int, Floats] = {}
         self._until_stale = 0
 
+    @classmethod
+    def restore(cls, rows: list[dict[int, int]], counts: Floats, outcomes: Floats) -> ContextBank:
+        """The bank that had these `rows`, `counts` [used, width] and `outcomes` [width]."""
+        bank = cls(counts.shape[1])
+        bank.rows, bank.used, bank.outcomes = rows, len(counts), outcomes
+        bank._store(counts)
+        return bank
+
     def look_up(self, situations: Sequence[Situation], counts: Floats) -> list[int]:
-        """Fills `counts` [6, n, width] with what followed each situation's contexts.
+        """Fills `counts` [8, n, width] with what followed each situation's contexts.
 
         Returns the rows of the first expert's contexts, as `priors` takes them.
         """
@@ -64,7 +73,7 @@ class ContextBank:
         return index[: len(situations)]
 
     def priors(self, rows: Sequence[int]) -> Floats:
-        """[10, n, width]: what smooths the counts of each expert, in observations.
+        """[12, n, width]: what smooths the counts of each expert, in observations.
 
         The first expert is smoothed by everybody's frequencies; smoothed, it smooths the others.
         """
@@ -88,16 +97,14 @@ class ContextBank:
         return prior
 
     def add(self, situation: Situation, outcome: int, weight: float = 1.0) -> None:
-        """Counts an outcome in all six contexts; a context beyond `max_rows` backs off to the shorter."""
-        index = []
+        """Counts an outcome in all eight contexts; a context beyond `max_rows` backs off to the shorter."""
         for rows, key in zip(self.rows, situation.keys(), strict=True):
             row = rows.get(key)
             if row is None:
                 if len(rows) >= self.max_rows:
                     continue
                 row = rows[key] = self._new_row()
-            index.append(row)
-        self.counts[index, outcome] += weight
+            self._cells[row * self.width + outcome] += weight
         self.outcomes[outcome] += weight
         self._until_stale -= 1
 
@@ -109,6 +116,11 @@ class ContextBank:
 
     def _new_row(self) -> int:
         if self.used == len(self.counts):
-            self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)])
+            self._store(np.concatenate([self.counts, np.zeros_like(self.counts)]))
         self.used += 1
         return self.used - 1
+
+    def _store(self, counts: Floats) -> None:
+        self.counts = counts
+        #: The same memory, flat: a single number of it is changed in a tenth of NumPy's time.
+        self._cells = memoryview(counts.reshape(-1))

@@ -19,7 +19,7 @@ from predictor.vocabulary import NOTHING_ID, Vocabulary
 from predictor.windows import HasUsers, UserWindows
 
 #: Goes up when the meaning of a feature changes; a model trained on another schema is refused.
-SCHEMA = 2
+SCHEMA = 3
 
 #: Names a blend can still learn after its training.
 SPARE_NAMES = 8
@@ -102,21 +102,29 @@ def forest_inputs(observed: Observed, mixed: Floats, trained: int, out: Floats |
     session = DEPTH + len(situations[0].numbers)
     pooled, recent = session + trained, session + 2 * trained
     inputs = np.empty((len(situations), recent + trained), np.float32) if out is None else out
-    inputs[:, :session] = [[*map(_ORDINALS, s.ids), *s.numbers] for s in situations]
-    inputs[:, session:pooled] = _count_sessions(situations, trained)
+    rows = [[*map(_ORDINALS, s.ids), *s.numbers] for s in situations]
+    if len(rows) == 1:
+        # A single question is spared what many need: an array of its own for the counts.
+        inputs[0, :pooled] = rows[0] + _count_session(situations[0].session, trained)
+    else:
+        inputs[:, :session] = rows
+        inputs[:, session:pooled] = _count_sessions(situations, trained)
     inputs[:, pooled:recent] = mixed[:, :trained]
     inputs[:, recent:] = observed.recent[:, :trained]
     return inputs
 
 
+def _count_session(session: Sequence[int], trained: int) -> list[float]:
+    """How often a session had each outcome; outcomes learned later are left out."""
+    counts = [0.0] * trained
+    for seen in session:
+        if seen < trained:
+            counts[seen] += 1.0
+    return counts
+
+
 def _count_sessions(situations: Sequence[Situation], trained: int) -> Any:
-    """[n, trained] how often each session had each outcome; outcomes learned later are left out."""
-    if len(situations) == 1:
-        counts = [0.0] * trained
-        for seen in situations[0].session:
-            if seen < trained:
-                counts[seen] += 1.0
-        return counts
+    """`_count_session` of each, [n, trained]."""
     cells = [
         row * trained + seen
         for row, situation in enumerate(situations)

@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
+
 from predictor.history import Action, History
 
 #: A partition's slice: one call predicts for at most this many users.
 MAX_BATCH = 512
 
 
-class Prediction:
+class Prediction(msgspec.Struct, gc=False):
     """What may follow: every outcome with its probability, END included, summing to 1.
 
     `names[i]` has the probability `probabilities[i]`; `ranked` sorts them when it is first asked for,
     because most predictions are only scored.
     """
 
-    __slots__ = ("_ranked", "names", "probabilities", "version")
-
-    def __init__(self, names: Sequence[str], probabilities: Sequence[float], version: str) -> None:
-        self.names = names
-        self.probabilities = probabilities
-        self.version = version
-        self._ranked: tuple[tuple[str, float], ...] | None = None
+    names: Sequence[str]
+    probabilities: Sequence[float]
+    version: str
+    _ranked: tuple[tuple[str, float], ...] | None = None
 
     @property
     def ranked(self) -> tuple[tuple[str, float], ...]:

@@ -6,7 +6,8 @@ import random
 from bisect import bisect_right
 from collections.abc import Sequence
 from math import log1p
-from typing import NamedTuple
+
+import msgspec
 
 from predictor.history import Action, History
 from predictor.vocabulary import LOGIN_ID, NOTHING_ID, OTHER_ID, Vocabulary
@@ -15,49 +16,56 @@ from predictor.vocabulary import LOGIN_ID, NOTHING_ID, OTHER_ID, Vocabulary
 DEPTH = 6
 #: Bounds in seconds: at once, a person's click, reading, a pause, a session's gap, a day.
 GAP_BOUNDS_S = (1.0, 5.0, 30.0, 120.0, 600.0, 1800.5, 86_400.0)
+#: Where `numbers` has the hour.
+_HOUR = 4
 #: What is fed to a forest where no earlier action exists: longer than any gap (in ln(1 + seconds)).
 NO_GAP = 20.0
-_DAY_MS = 86_400_000
-_BAG_BITS = (1 << 54) - 1
+#: Bounds of a session's age in seconds: processes take days where people take minutes.
+AGE_BOUNDS_S = (1.0, 10.0, 60.0, 300.0, 1800.0, 7200.0, 43_200.0, 86_400.0, 259_200.0, 604_800.0, 1_814_400.0)
+_DAY_MS, _HOUR_MS = 86_400_000, 3_600_000
+_SET_BITS = (1 << 54) - 1
 
 
-def _bag_table() -> list[list[int]]:
+def _set_marks() -> list[int]:
     draw = random.Random(20)  # noqa: S311 - hashing, not a secret
-    return [[0, draw.getrandbits(54), draw.getrandbits(54)] for _ in range(256)]
+    return [draw.getrandbits(54) for _ in range(256)]
 
 
-#: Bags are told apart by 54-bit sums of these; seeded, so that stored keys keep their meaning.
-_BAG = _bag_table()
+#: Sets of actions are told apart by 54-bit sums of these; seeded, so that stored keys keep their meaning.
+_SET_MARK = _set_marks().__getitem__
 
 
-class Situation(NamedTuple):
+class Situation(msgspec.Struct, frozen=True, gc=False):
     """What is known when a prediction is asked for.
 
     `ids`: the last `DEPTH` ids, newest first, LOGIN included, padded with `NOTHING_ID`. `session`: ids
-    of the running session's actions. `numbers`: ln(1+s) of the last two gaps and of the session's age,
-    position in the session, hour (UTC), weekday (0 = Sunday), ln(1 + actions so far).
+    of the running session's actions. `gap` and `age` are the buckets of the last gap and of the session's
+    age. `numbers`: ln(1+s) of the last two gaps and of the session's age, position in the session, hour
+    (UTC), weekday (0 = Sunday), ln(1 + actions so far).
     """
 
     user_id: str
     ids: list[int]
     gap: int
+    age: int
     session: list[int]
     numbers: tuple[float, ...]
 
-    def keys(self) -> tuple[int, int, int, int, int, int]:
-        """The global contexts: last 1, 2, 3, 4 ids; last 2 with the gap; last 1 with the session's bag."""
+    def keys(self) -> tuple[int, ...]:
+        """The global contexts, in the order of `GLOBAL_EXPERTS`."""
         a, b, c, d, _, _ = self.ids
         two = a | b << 8
         three = two | c << 16
-        return a, two, three, three | d << 24, two | self.gap << 16, a << 54 | self._bag()
-
-    def _bag(self) -> int:
-        """Which actions the session had once and which more often, in any order."""
-        total = 0
-        session = self.session
-        for action in set(session):
-            total += _BAG[action][2 if session.count(action) > 1 else 1]
-        return total & _BAG_BITS
+        return (
+            a,
+            two,
+            three,
+            three | d << 24,
+            two | self.gap << 16,
+            a << 54 | sum(map(_SET_MARK, set(self.session))) & _SET_BITS,
+            a | self.age << 8,
+            a | int(self.numbers[_HOUR]) << 8,
+        )
 
 
 def describe(history: History, now_ms: int, vocabulary: Vocabulary) -> Situation:
@@ -70,36 +78,29 @@ def describe(history: History, now_ms: int, vocabulary: Vocabulary) -> Situation
         ids.insert(0, LOGIN_ID)
         times.insert(0, now_ms)
         session: list[int] = []
-        age = 0
+        age_s = 0.0
     else:
-        session, began = _running(actions, ids, vocabulary)
-        age = times[0] - began
+        session, began_ms = _running(actions, ids, vocabulary)
+        age_s = _seconds(times[0] - began_ms)
     if len(ids) < DEPTH:
         ids += [NOTHING_ID] * (DEPTH - len(ids))
-    gaps, bucket = _gaps(times)
     now = times[0]
-    numbers = (
-        *gaps,
-        log1p(age / 1000) if age > 0 else 0.0,
-        float(len(session)),
-        (now % _DAY_MS) / 3_600_000,
-        float((now // _DAY_MS + 4) % 7),
-        log1p(history.total),
-    )
-    return Situation(history.user_id, ids[:DEPTH], bucket, session, numbers)
+    gap, last, before = len(GAP_BOUNDS_S), NO_GAP, NO_GAP
+    if len(times) > 1:
+        seconds = _seconds(now - times[1])
+        gap, last = bisect_right(GAP_BOUNDS_S, seconds), log1p(seconds)
+        if len(times) > 2:
+            before = log1p(_seconds(times[1] - times[2]))
+    hour = (now % _DAY_MS) / _HOUR_MS
+    weekday = float((now // _DAY_MS + 4) % 7)
+    numbers = (last, before, log1p(age_s), float(len(session)), hour, weekday, log1p(history.total))
+    age = bisect_right(AGE_BOUNDS_S, age_s)
+    return Situation(history.user_id, ids[:DEPTH], gap, age, session, numbers)
 
 
-def _gaps(times: Sequence[int]) -> tuple[tuple[float, float], int]:
-    """ln(1+s) of the last two gaps, and the last one's bucket; `times` are the newest, newest first."""
-    if len(times) < 2:
-        return (NO_GAP, NO_GAP), len(GAP_BOUNDS_S)
-    last = times[0] - times[1]
-    seconds = last / 1000 if last > 0 else 0.0
-    before = NO_GAP
-    if len(times) > 2:
-        before_ms = times[1] - times[2]
-        before = log1p(before_ms / 1000) if before_ms > 0 else 0.0
-    return (log1p(seconds), before), bisect_right(GAP_BOUNDS_S, seconds)
+def _seconds(milliseconds: int) -> float:
+    """Times may run backwards; a length of time is never below 0."""
+    return milliseconds / 1000 if milliseconds > 0 else 0.0
 
 
 def _running(actions: Sequence[Action], ids: Sequence[int], vocabulary: Vocabulary) -> tuple[list[int], int]:
