@@ -8,14 +8,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from predictor.experts import Floats
 from predictor.features import FeatureState, Observed, forest_inputs
 from predictor.forest import Forest
 from predictor.history import Action, History
 from predictor.mixture import Pool, normalize, weigh
 from predictor.model import Prediction
+from predictor.recalibration import Recalibration
 from predictor.vocabulary import OTHER_ID
 
+#: Questions looked at together: their arrays stay in a core's own cache, which those of 512 do not.
+_CHUNK = 128
 #: Log weight of an outcome that has no name yet.
 _NEVER = np.float32(-1e9)
 
@@ -34,32 +36,47 @@ class BlendParts(NamedTuple):
 
 
 class Blend:
-    """Predicts with everything; learns online through its experts' counts."""
+    """Predicts with everything; learns online: its experts count, its biases follow the outcomes."""
 
     def __init__(self, state: FeatureState, parts: BlendParts, *, version: str) -> None:
         self.state = state
         self.parts = parts
         self.version = version
-        self._named = 0
-        self._fit_to_names()
+        self._recalibration = Recalibration()
+        experts, final = parts.experts, parts.final
+        self._weights = np.stack([experts.weights, final.weights[:-1]])
+        self._forest_weight = np.array(final.weights[-1])
+        #: Of the experts' pool and of the final one; the final ones follow the outcomes.
+        self._biases = np.full((2, 1, state.width), _NEVER, np.float32)
+        self._biases[:, 0, : state.trained] = experts.bias, final.bias
+        self._final_bias = self._biases[1]
+        self._names = tuple(state.vocabulary.names[: state.trained])
+        self._ones = np.ones(state.width)
 
     def predict(self, history: History, now_ms: int) -> Prediction:
-        return self.predict_many((history,), now_ms)[0]
+        return self._predict((history,), now_ms)[0]
 
     def predict_many(self, histories: Sequence[History], now_ms: int) -> list[Prediction]:
-        if not histories:
-            return []
-        probabilities = self.probabilities(self.state.look_at(histories, now_ms))
-        names = self.state.vocabulary.names[:]
+        found: list[Prediction] = []
+        for start in range(0, len(histories), _CHUNK):
+            found += self._predict(histories[start : start + _CHUNK], now_ms)
+        return found
+
+    def _predict(self, histories: Sequence[History], now_ms: int) -> list[Prediction]:
+        observed = self.state.look_at(histories, now_ms)
+        probabilities = self.probabilities(observed)
+        self._recalibration.expect(observed.situations, probabilities)
+        names = self._names
         return [Prediction(names, row, self.version) for row in probabilities[:, : len(names)].tolist()]
 
     def observe(self, history: History, action: Action) -> None:
-        self.state.observe(history, action)
+        lessons = self.state.observe(history, action)
+        self._recalibration.settle(history.user_id, lessons, self.state.vocabulary, self._final_bias)
 
     def probabilities(self, observed: Observed) -> Any:
         """[n, width] for what `FeatureState.look_at` returned; columns without a name are 0."""
-        if self._named != len(self.state.vocabulary):
-            self._fit_to_names()
+        if len(self._names) != len(self.state.vocabulary):
+            self._admit_names()
         weighed = weigh(observed.logs, self._weights)
         weighed += self._biases
         opinion, scores = normalize(weighed[0]), weighed[1]
@@ -73,17 +90,8 @@ class Blend:
         exact /= exact.dot(self._ones)[:, None]
         return exact
 
-    def _fit_to_names(self) -> None:
-        """Extends the biases over names learned since the training: they are biased as OTHER is."""
-        self._named = len(self.state.vocabulary)
-        experts, final = self.parts.experts, self.parts.final
-        self._weights = np.stack([experts.weights, final.weights[:-1]])
-        self._biases = np.stack([self._extend(experts.bias), self._extend(final.bias)])[:, None]
-        self._forest_weight = np.array(final.weights[-1])
-        self._ones = np.ones(self.state.width)
-
-    def _extend(self, bias: Floats) -> Floats:
-        extended = np.full(self.state.width, _NEVER, np.float32)
-        extended[: self._named] = bias[OTHER_ID]
-        extended[: self.state.trained] = bias
-        return extended
+    def _admit_names(self) -> None:
+        """Names learned since the training are biased as OTHER is."""
+        known, names = len(self._names), tuple(self.state.vocabulary.names)
+        self._biases[..., known : len(names)] = self._biases[..., OTHER_ID, None]
+        self._names = names

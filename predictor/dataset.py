@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -159,7 +160,8 @@ def _check_rows(path: Path, rows: Iterable[Sequence[object]]) -> Iterator[Record
                 field="action",
             )
         at_ms = _milliseconds(path, number, ts)
-        record = Record(str(user), str(session), at_ms, str(action))
+        # A log of millions of rows has few names: each is kept once.
+        record = Record(sys.intern(str(user)), sys.intern(str(session)), at_ms, sys.intern(str(action)))
         key = (record.user, record.session)
         if at_ms < last.get(key, at_ms):
             raise DatasetError(

@@ -11,6 +11,7 @@ Arrays have the experts first, [experts, n, width]: a pool's weighted sum is the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,9 @@ from predictor.situation import Situation
 
 Floats = npt.NDArray[np.float32]
 
-#: `Situation.keys` has the context of each, in this order.
+#: `Situation.keys` has the context of each, in this order: the last 1, 2, 3, 4 ids; the last 2 with the
+#: bucket of the gap between them; the last with the set of the session's actions, with the bucket of its
+#: age, with the hour.
 GLOBAL_EXPERTS = ("last", "last2", "last3", "last4", "last2+gap", "last+set", "last+age", "last+hour")
 USER_EXPERTS = ("user recent", "user last", "user last2", "user last3")
 EXPERTS = GLOBAL_EXPERTS + USER_EXPERTS
@@ -64,9 +67,9 @@ class ContextBank:
         Returns the rows of the first expert's contexts, as `priors` takes them.
         """
         if len(situations) == 1:
-            index = [rows.get(key, 0) for rows, key in zip(self.rows, situations[0].keys(), strict=True)]
+            index = [rows.get(key, 0) for rows, key in zip(self.rows, situations[0].keys, strict=True)]
         else:
-            columns = zip(*[situation.keys() for situation in situations], strict=True)
+            columns = zip(*[situation.keys for situation in situations], strict=True)
             index = [rows.get(key, 0) for rows, keys in zip(self.rows, columns, strict=True) for key in keys]
         # Clipping is for NumPy's sake, which else fills a copy: no row is out of bounds.
         self.counts.take(index, axis=0, out=counts.reshape(len(index), self.width), mode="clip")
@@ -83,13 +86,14 @@ class ContextBank:
             total = smoothed.sum()
             self._often = smoothed * (_MU_GLOBAL / total)
             self._until_stale = min(int(total * _STALE_SHARE), _STALE_OUTCOMES)
-        found = [self._priors.get(row) for row in rows]
-        filled = [
-            self._prior(row) if prior is None else prior for row, prior in zip(rows, found, strict=True)
-        ]
-        return filled[0] if len(filled) == 1 else np.concatenate(filled, axis=1)
+        if len(rows) == 1:
+            return self._prior(rows[0])
+        return np.concatenate([self._prior(row) for row in rows], axis=1)
 
     def _prior(self, row: int) -> Floats:
+        kept = self._priors.get(row)
+        if kept is not None:
+            return kept
         base = self.counts[row] + self._often
         prior: Floats = np.multiply.outer(_STRENGTHS, base / base.sum())[:, None]
         prior[0] = self._often
@@ -98,7 +102,7 @@ class ContextBank:
 
     def add(self, situation: Situation, outcome: int, weight: float = 1.0) -> None:
         """Counts an outcome in all eight contexts; a context beyond `max_rows` backs off to the shorter."""
-        for rows, key in zip(self.rows, situation.keys(), strict=True):
+        for rows, key in zip(self.rows, situation.keys, strict=True):
             row = rows.get(key)
             if row is None:
                 if len(rows) >= self.max_rows:
@@ -122,5 +126,6 @@ class ContextBank:
 
     def _store(self, counts: Floats) -> None:
         self.counts = counts
-        #: The same memory, flat: a single number of it is changed in a tenth of NumPy's time.
-        self._cells = memoryview(counts.reshape(-1))
+        # The same memory, flat: a single number of it is changed in a tenth of NumPy's time.
+        flat: Any = counts.reshape(-1)
+        self._cells: Any = memoryview(flat)

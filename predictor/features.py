@@ -6,13 +6,14 @@ A feature never comes from the future: counts hold what was observed before the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from predictor.experts import EXPERTS, GLOBAL_EXPERTS, ContextBank, Floats
 from predictor.history import Action, History
-from predictor.lessons import lessons_of, names_to_remember
+from predictor.lessons import Lesson, lessons_of, names_to_remember
 from predictor.personal import LONG_WINDOW, count_personal
 from predictor.situation import DEPTH, Situation, describe
 from predictor.vocabulary import NOTHING_ID, Vocabulary
@@ -28,7 +29,7 @@ SPARE_NAMES = 8
 _SHARED = len(GLOBAL_EXPERTS)
 
 
-class Observed(NamedTuple):
+class Observed(msgspec.Struct, frozen=True, gc=False):
     """What n questions look like: `logs` [experts, n, width] is what each expert says, up to a constant,
     and `recent` [n, width] how often the user did what lately.
     """
@@ -54,10 +55,11 @@ class FeatureState:
         #: False stops counting in shared contexts; users' own windows still grow.
         self.learning = True
 
-    def observe(self, history: History, action: Action) -> None:
-        """Counts what `action` teaches; call it before `history.append(action)`."""
+    def observe(self, history: History, action: Action) -> list[Lesson]:
+        """Counts what `action` teaches, and returns it; call it before `history.append(action)`."""
         self.vocabulary.learn(action.name)
-        for lesson in lessons_of(history, action) if self.learning else ():
+        lessons = lessons_of(history, action) if self.learning else []
+        for lesson in lessons:
             asked_ms = action.at_ms if lesson.opens else _last_ms(history)
             situation = describe(history, asked_ms, self.vocabulary)
             self.bank.add(situation, self.vocabulary.id_of(lesson.outcome))
@@ -67,6 +69,7 @@ class FeatureState:
             if window is None:
                 window = self.windows.put(history.user_id, self._seed(history))
             self.windows.extend(history.user_id, window, remembered)
+        return lessons
 
     def look_at(self, histories: Sequence[History], now_ms: int) -> Observed:
         """The expert's opinions and the situations, for n questions at once."""
@@ -76,9 +79,8 @@ class FeatureState:
         counts = np.empty((len(EXPERTS), len(situations), self.width), np.float32)
         rows = self.bank.look_up(situations, counts[:_SHARED])
         count_personal(windows, [situation.ids for situation in situations], counts[_SHARED:])
-        recent = counts[_SHARED].copy()
-        counts += self.bank.priors(rows)
-        return Observed(situations, np.log(counts, out=counts), recent)
+        logs = counts + self.bank.priors(rows)
+        return Observed(situations, np.log(logs, out=logs), counts[_SHARED])
 
     def adopt_users(self, other: HasUsers) -> None:
         """Takes over the users' windows of what served until now, by the names of the actions."""

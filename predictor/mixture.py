@@ -7,6 +7,7 @@ p(a) is proportional to exp(sum_e w_e log p_e(a) + bias_a). With one opinion thi
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +37,7 @@ def weigh(logs: Floats, weights: Floats) -> Floats:
     """The sum over opinions of `weights` [..., opinions] times `logs` [opinions, n, outcomes]."""
     opinions, n, outcomes = logs.shape
     weighed: Floats = weights.dot(logs.reshape(opinions, n * outcomes))
-    return weighed.reshape(*weights.shape[:-1], n, outcomes)
+    return weighed.reshape((*weights.shape[:-1], n, outcomes))
 
 
 def normalize(scores: Floats) -> Floats:
@@ -45,7 +46,8 @@ def normalize(scores: Floats) -> Floats:
     Log weights of counts lie within 15 of 0 and `MAX_WEIGHT` bounds the rest: no exponential overflows.
     """
     sums = np.exp(scores).dot(_ones(scores.shape[1]))
-    scores -= np.log(sums)[:, None]
+    # For a single row the logarithm of a number, which spares NumPy's broadcasting.
+    scores -= math.log(sums[0]) if len(sums) == 1 else np.log(sums)[:, None]
     return scores
 
 

@@ -16,8 +16,6 @@ from predictor.vocabulary import LOGIN_ID, NOTHING_ID, OTHER_ID, Vocabulary
 DEPTH = 6
 #: Bounds in seconds: at once, a person's click, reading, a pause, a session's gap, a day.
 GAP_BOUNDS_S = (1.0, 5.0, 30.0, 120.0, 600.0, 1800.5, 86_400.0)
-#: Where `numbers` has the hour.
-_HOUR = 4
 #: What is fed to a forest where no earlier action exists: longer than any gap (in ln(1 + seconds)).
 NO_GAP = 20.0
 #: Bounds of a session's age in seconds: processes take days where people take minutes.
@@ -38,34 +36,18 @@ _SET_MARK = _set_marks().__getitem__
 class Situation(msgspec.Struct, frozen=True, gc=False):
     """What is known when a prediction is asked for.
 
-    `ids`: the last `DEPTH` ids, newest first, LOGIN included, padded with `NOTHING_ID`. `session`: ids
-    of the running session's actions. `gap` and `age` are the buckets of the last gap and of the session's
-    age. `numbers`: ln(1+s) of the last two gaps and of the session's age, position in the session, hour
-    (UTC), weekday (0 = Sunday), ln(1 + actions so far).
+    `ids`: the last `DEPTH` ids, newest first, LOGIN included, padded with `NOTHING_ID`. `keys`: the contexts
+    that all users share, one of each of `GLOBAL_EXPERTS`. `session`: ids of the running session's actions;
+    `opens` says that none runs and a new one is assumed. `numbers`: ln(1+s) of the last two gaps and of
+    the session's age, position in the session, hour (UTC), weekday (0 = Sunday), ln(1 + actions so far).
     """
 
     user_id: str
     ids: list[int]
-    gap: int
-    age: int
+    keys: tuple[int, ...]
     session: list[int]
     numbers: tuple[float, ...]
-
-    def keys(self) -> tuple[int, ...]:
-        """The global contexts, in the order of `GLOBAL_EXPERTS`."""
-        a, b, c, d, _, _ = self.ids
-        two = a | b << 8
-        three = two | c << 16
-        return (
-            a,
-            two,
-            three,
-            three | d << 24,
-            two | self.gap << 16,
-            a << 54 | sum(map(_SET_MARK, set(self.session))) & _SET_BITS,
-            a | self.age << 8,
-            a | int(self.numbers[_HOUR]) << 8,
-        )
+    opens: bool = False
 
 
 def describe(history: History, now_ms: int, vocabulary: Vocabulary) -> Situation:
@@ -74,7 +56,8 @@ def describe(history: History, now_ms: int, vocabulary: Vocabulary) -> Situation
     id_of = vocabulary.ids.get
     ids = [id_of(action.name, OTHER_ID) for action in actions[: -DEPTH - 1 : -1]]
     times = [action.at_ms for action in actions[:-4:-1]]
-    if history.is_over(now_ms):
+    opens = history.is_over(now_ms)
+    if opens:
         ids.insert(0, LOGIN_ID)
         times.insert(0, now_ms)
         session: list[int] = []
@@ -94,8 +77,20 @@ def describe(history: History, now_ms: int, vocabulary: Vocabulary) -> Situation
     hour = (now % _DAY_MS) / _HOUR_MS
     weekday = float((now // _DAY_MS + 4) % 7)
     numbers = (last, before, log1p(age_s), float(len(session)), hour, weekday, log1p(history.total))
-    age = bisect_right(AGE_BOUNDS_S, age_s)
-    return Situation(history.user_id, ids[:DEPTH], gap, age, session, numbers)
+    one = ids[0]
+    two = one | ids[1] << 8
+    three = two | ids[2] << 16
+    keys = (
+        one,
+        two,
+        three,
+        three | ids[3] << 24,
+        two | gap << 16,
+        one << 54 | sum(map(_SET_MARK, set(session))) & _SET_BITS,
+        one | bisect_right(AGE_BOUNDS_S, age_s) << 8,
+        one | int(hour) << 8,
+    )
+    return Situation(history.user_id, ids[:DEPTH], keys, session, numbers, opens)
 
 
 def _seconds(milliseconds: int) -> float:
