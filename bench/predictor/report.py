@@ -47,8 +47,9 @@ log, but with the figures of its test slice in view; the forest was made smaller
 30, more features to each split) on the validation slice alone. The IDE log was run once, at the end. For the
 process logs, the cut of the validation set by whole cases and the choice among two forests by its log-loss
 were introduced after a first look at the test figures. How a long log is thinned out was changed later, on
-the last fifth of the training cases alone; what was compared there and not taken, and how often the test was
-asked meanwhile, is in the explanation. Sums round as many threads as BLAS takes, two here: with one, a few
+the last fifth of the training cases alone, and so were the contexts that are counted and the step of the
+biases later, with parts of the action logs before their tests; what was compared there and not taken, and how
+often the test was asked meanwhile, is in the explanation. Sums round as many threads as BLAS takes, two here: with one, a few
 answers in a thousand differ. A log nobody has seen is the better judge: `precompute predictor evaluate`.
 """
 
