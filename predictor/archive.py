@@ -7,7 +7,6 @@ against the others, before a model is put together.
 from __future__ import annotations
 
 import hashlib
-import math
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +19,7 @@ from predictor.experts import EXPERTS, GLOBAL_EXPERTS, ContextBank
 from predictor.features import SCHEMA, FeatureState
 from predictor.forest import Forest
 from predictor.history import END, OTHER
-from predictor.mixture import MAX_WEIGHT, Pool
+from predictor.mixture import Pool
 from predictor.vocabulary import MAX_NAMES, NOTHING_ID
 from streams.contracts.errors import ContractError
 
@@ -217,9 +216,7 @@ def _are_counts(values: Any) -> bool:
 
 
 def _is_sound(pool: PoolRecord, opinions: int, outcomes: int) -> bool:
-    finite = all(map(math.isfinite, pool.weights + pool.bias))
-    small = sum(map(abs, pool.weights)) <= MAX_WEIGHT and all(abs(bias) <= 20 for bias in pool.bias)
-    return finite and small and len(pool.weights) == opinions and len(pool.bias) == outcomes
+    return len(pool.weights) == opinions and len(pool.bias) == outcomes and _pool(pool).is_bounded()
 
 
 def _record(pool: Pool) -> PoolRecord:

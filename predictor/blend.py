@@ -86,7 +86,7 @@ class Blend:
         opinion[:, forest.columns] = forest.predict(inputs)
         opinion *= self._forest_weight
         scores += opinion
-        exact = np.exp(scores, dtype=np.float64)
+        exact = np.exp(scores).astype(np.float64)
         exact /= exact.dot(self._ones)[:, None]
         return exact
 

@@ -13,12 +13,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from predictor.experts import Floats
+from streams.contracts.errors import ContractError
 
 #: Weight of the squared parameters in the loss: keeps the fit determined where opinions agree.
 RIDGE = 1e-4
 _MAX_ITERATIONS = 100
-#: Most that the absolute weights of a pool may sum to: exp(15 x 5) is still a float32.
-MAX_WEIGHT = 5.0
+#: By what the ridge grows, and how often.
+_STEP, _MAX_STEPS = 3.0, 16
+#: Most that the absolute weights of a pool may sum to, and that a bias may be. Log weights of counts lie
+#: within 18 of 0, and exp(18 x 4 + 10) is still a float32.
+MAX_WEIGHT, MAX_BIAS = 4.0, 10.0
 
 
 class Pool(NamedTuple):
@@ -26,6 +30,11 @@ class Pool(NamedTuple):
 
     weights: Floats
     bias: Floats
+
+    def is_bounded(self) -> bool:
+        """Whether no exponential of what it weighs can overflow; false for what is not finite, too."""
+        weights, bias = np.abs(self.weights).sum(), np.abs(self.bias).max(initial=0.0)
+        return bool(weights <= MAX_WEIGHT and bias <= MAX_BIAS)
 
 
 def pool_logs(logs: Floats, pool: Pool) -> Floats:
@@ -43,7 +52,7 @@ def weigh(logs: Floats, weights: Floats) -> Floats:
 def normalize(scores: Floats) -> Floats:
     """Turns log weights [n, outcomes] into log-probabilities, in place and without looking for a maximum.
 
-    Log weights of counts lie within 15 of 0 and `MAX_WEIGHT` bounds the rest: no exponential overflows.
+    That of a bounded pool needs none: no exponential overflows.
     """
     sums = np.exp(scores).dot(_ones(scores.shape[1]))
     # For a single row the logarithm of a number, which spares NumPy's broadcasting.
@@ -63,7 +72,19 @@ def log_softmax(scores: Floats) -> Floats:
 
 
 def fit_pool(logs: Floats, outcomes: Any, *, ridge: float = RIDGE) -> Pool:
-    """The pool under which `outcomes` [n] are likeliest, of opinions [opinions, n, width]; deterministic."""
+    """The pool under which `outcomes` [n] are likeliest, of opinions [opinions, n, width]; deterministic.
+
+    Opinions that nearly agree may get large weights against each other: `ridge` then grows until the pool
+    is bounded. Raises `ContractError` where no ridge helps: an opinion is not finite.
+    """
+    for step in range(_MAX_STEPS):
+        pool = _fit(logs, outcomes, ridge * _STEP**step)
+        if pool.is_bounded():
+            return pool
+    raise ContractError("no weights can be fitted to these opinions: one is not finite; train on another log")
+
+
+def _fit(logs: Floats, outcomes: Any, ridge: float) -> Pool:
     from scipy.optimize import (  # type: ignore[import-untyped]  # noqa: PLC0415 - only training needs it
         minimize,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
 from predictor.experts import Floats
 from predictor.lessons import Lesson
@@ -28,9 +29,9 @@ class Recalibration:
     def __init__(self, *, rate: float = RATE, max_awaited: int = MAX_AWAITED) -> None:
         self._rate = rate
         self._max_awaited = max_awaited
-        self._awaited: OrderedDict[str, tuple[bool, Floats]] = OrderedDict()
+        self._awaited: OrderedDict[str, tuple[bool, Any]] = OrderedDict()
 
-    def expect(self, situations: Sequence[Situation], probabilities: Floats) -> None:
+    def expect(self, situations: Sequence[Situation], probabilities: Any) -> None:
         """Remembers what was predicted: `probabilities` [n, width] of the n `situations`."""
         awaited = self._awaited
         if len(situations) == 1:

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from sample_logs import history_of, small_log
 
+from predictor import mixture
 from predictor.features import FeatureState, forest_inputs
 from predictor.history import END, LOGIN, SESSION_GAP_MS, Action, History
-from predictor.mixture import fit_pool, log_softmax, pool_logs
+from predictor.mixture import Pool, fit_pool, log_softmax, pool_logs
 from predictor.personal import count_personal
 from predictor.replay import Lesson, Question, outcomes_of, replay_log
 from predictor.situation import describe
 from predictor.training import is_sampled, name_outcomes
 from predictor.vocabulary import LOGIN_ID
+from streams.contracts.errors import ContractError
 
 
 def _training_vectors(records):
@@ -163,3 +165,24 @@ def test_a_sample_is_as_large_as_it_may_be_and_evenly_spread(most, total):
     assert len(sampled) == most
     steps = np.diff([*sampled, total + sampled[0]])
     assert steps.max() - steps.min() <= 1
+
+
+def test_opinions_that_nearly_agree_get_bounded_weights():
+    draw = np.random.default_rng(0)
+    opinion = np.log(draw.dirichlet(np.ones(4), size=2_000)).astype(np.float32)
+    outcomes = draw.integers(0, 4, size=2_000)
+    hint = np.zeros_like(opinion)
+    hint[np.arange(2_000), outcomes] = 0.01
+    logs = np.stack([opinion, opinion + hint])
+    pool = fit_pool(logs, outcomes, ridge=0.0001)
+    assert pool.is_bounded()
+    assert np.isfinite(pool_logs(logs, pool)).all()
+    # Only weights against each other see the hint at all.
+    assert pool.weights[1] > 0 > pool.weights[0]
+
+
+def test_a_fit_that_finds_no_bounded_weights_is_an_error(monkeypatch):
+    lost = Pool(np.full(1, np.nan, np.float32), np.zeros(3, np.float32))
+    monkeypatch.setattr(mixture, "_fit", lambda *_: lost)
+    with pytest.raises(ContractError, match="not finite"):
+        fit_pool(np.zeros((1, 30, 3), np.float32), np.zeros(30, np.int64))
