@@ -44,13 +44,14 @@ figures can and cannot mean: `../explanation/predictor.md`.
 How far the test slices were kept apart: every weight is fitted before the test begins. The set of experts,
 the length of a user's window and the size of the forest were compared on the validation slice of the GitHub
 log, but with the figures of its test slice in view; the forest was made smaller later (20 trees instead of
-30, more features to each split) on the validation slice alone. The IDE log was run once, at the end. For the
+30, more features to each split) on the validation slice alone. The IDE log was run to publish alone. For the
 process logs, the cut of the validation set by whole cases and the choice among two forests by its log-loss
 were introduced after a first look at the test figures. How a long log is thinned out was changed later, on
 the last fifth of the training cases alone, and so were the contexts that are counted and the step of the
-biases later, with parts of the action logs before their tests; what was compared there and not taken, and how
-often the test was asked meanwhile, is in the explanation. Sums round as many threads as BLAS takes, two here: with one, a few
-answers in a thousand differ. A log nobody has seen is the better judge: `precompute predictor evaluate`.
+biases later, with parts of the action logs before their tests; what was compared there and not taken, and
+how often the test was asked meanwhile, is in the explanation. Sums round as many threads as BLAS takes, two
+here: with one, a few answers in a thousand differ. A log nobody has seen is the better judge:
+`precompute predictor evaluate`.
 """
 
 
