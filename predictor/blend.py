@@ -42,14 +42,13 @@ class Blend:
         self.state = state
         self.parts = parts
         self.version = version
-        self._recalibration = Recalibration()
         experts, final = parts.experts, parts.final
         self._weights = np.stack([experts.weights, final.weights[:-1]])
         self._forest_weight = np.array(final.weights[-1])
         #: Of the experts' pool and of the final one; the final ones follow the outcomes.
         self._biases = np.full((2, 1, state.width), _NEVER, np.float32)
         self._biases[:, 0, : state.trained] = experts.bias, final.bias
-        self._final_bias = self._biases[1]
+        self._recalibration = Recalibration(self._biases[1])
         self._names = tuple(state.vocabulary.names[: state.trained])
         self._ones = np.ones(state.width)
 
@@ -65,13 +64,15 @@ class Blend:
     def _predict(self, histories: Sequence[History], now_ms: int) -> list[Prediction]:
         observed = self.state.look_at(histories, now_ms)
         probabilities = self.probabilities(observed)
-        self._recalibration.expect(observed.situations, probabilities)
+        if self.state.learning:
+            self._recalibration.expect(observed.situations, probabilities, now_ms, histories[0].gap_ms)
         names = self._names
         return [Prediction(names, row, self.version) for row in probabilities[:, : len(names)].tolist()]
 
     def observe(self, history: History, action: Action) -> None:
         lessons = self.state.observe(history, action)
-        self._recalibration.settle(history.user_id, lessons, self.state.vocabulary, self._final_bias)
+        self._recalibration.settle_ends(action.at_ms, history.gap_ms)
+        self._recalibration.settle(history.user_id, lessons, self.state.vocabulary)
 
     def probabilities(self, observed: Observed) -> Any:
         """[n, width] for what `FeatureState.look_at` returned; columns without a name are 0."""
