@@ -68,12 +68,13 @@ class Recalibration:
     def settle_ends(self, now_ms: int, gap_ms: int) -> None:
         """Learns that whoever did nothing until the gap had passed has ended the session.
 
-        A session not begun tells nothing, nor what was asked at a time that has not come: a clock was wrong.
+        A session not begun tells nothing, nor what was asked more than a gap later than now: a clock was
+        wrong. Less than that is the way of an event, which was sent before anything is predicted from it.
         """
         if 0 <= now_ms - self._looked_ms <= _LOOK_EVERY_MS:
             return
         self._looked_ms = now_ms
-        for user, (known_ms, opens, predicted) in self._no_longer_awaited(now_ms, now_ms + gap_ms):
+        for user, (known_ms, opens, predicted) in self._no_longer_awaited(now_ms, now_ms + 2 * gap_ms):
             del self._awaited[user]
             if known_ms < now_ms and not opens:
                 self._learn(predicted, END_ID)

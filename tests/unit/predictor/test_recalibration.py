@@ -91,6 +91,14 @@ def test_a_clock_that_was_wrong_keeps_nobody_from_being_settled():
     assert biases.bias[0, NAMES.id_of(END)] == pytest.approx(0.9 * RATE)
 
 
+def test_an_event_that_was_long_on_its_way_drops_nothing():
+    biases = _Watched()
+    biases.ask("u", at_ms=GAP_MS // 2)
+    biases.tell("other", A, at_ms=1)
+    biases.tell("u", A, at_ms=2)
+    assert biases.bias.argmax() == NAMES.id_of("a")
+
+
 def test_a_full_memory_takes_no_more_but_keeps_what_it_has():
     biases = _Watched(max_awaited=2)
     biases.ask("one", "two", "three")
